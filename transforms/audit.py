@@ -1,0 +1,88 @@
+"""The audit trail: one record per answer of the model and per reuse of an answer, refused ones included."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from schemas.codec import Encoder, WireFormat
+from transforms import cloudevents
+from transforms.values import Caption, KafkaRecord, Outgoing, Picture, Publication, Refusal, Text, Upload
+
+
+@dataclass(frozen=True)
+class Audit:
+    """`Caption` or `Refusal` → its audit records."""
+
+    topic: str
+    run_id: str
+    wire: WireFormat = field(default_factory=WireFormat)
+    clock: Callable[[], float] = time.time
+
+    def __call__(self, refusal: Refusal) -> Publication:
+        """A refused answer goes to the audit topic only."""
+        return Publication((self._encode(refusal, refusal.text, reused=False),), ())
+
+    def of_caption(self, caption: Caption) -> tuple[Outgoing, ...]:
+        """One record per text of the caption."""
+        return tuple(
+            self._encode(caption, text, reused)
+            for text, reused in zip(caption.texts, caption.reused, strict=True)
+        )
+
+    def _encode(self, answered: Caption | Refusal, text: Text, reused: bool) -> Outgoing:
+        record, now = answered.record, int(self.clock() * 1000)
+        origin = "REUSED" if reused else "GENERATED"
+        identity = cloudevents.derived_id(
+            "audit", answered.event_id, text.language, str(text.attempt), origin
+        )
+        value = {
+            **common(answered.event_id, record, answered.upload, self.run_id),
+            **self._answer(answered.picture, text),
+            "audit_id": identity,
+            "answered_at": now,
+            "origin": origin,
+            "duplicate_of": text.image_id if reused else None,
+            "verdict": "REJECTED" if text.rules else "PASSED",
+        }
+        subject = answered.upload.image_id
+        headers = cloudevents.headers(identity, "captionstream.audit.v1", subject, record, now)
+        encoded = Encoder("audit", self.wire).encode(value)
+        return Outgoing(self.topic, subject.encode(), encoded, headers, now, record)
+
+    def _answer(self, picture: Picture, text: Text) -> dict[str, Any]:
+        return {
+            "content_sha256": picture.sha256.hex(),
+            "language": text.language,
+            "prompt_id": text.prompt_id,
+            "prompt_version": text.prompt_version,
+            "prompt_sha256": text.prompt_sha256,
+            "reuse_key": text.reuse_key,
+            "model": text.model,
+            "model_revision": text.model_revision,
+            "temperature": text.temperature,
+            "top_p": text.top_p,
+            "seed": text.seed,
+            "attempt": text.attempt,
+            "finish_reason": text.finish_reason,
+            "input_tokens": text.input_tokens,
+            "output_tokens": text.output_tokens,
+            "generation_ms": text.generation_ms,
+            "rules": list(text.rules),
+            "policy_version": text.policy_version,
+            "text": text.caption,
+        }
+
+
+def common(event_id: str, record: KafkaRecord, upload: Upload, run_id: str) -> dict[str, Any]:
+    """Fields that caption and audit records share."""
+    return {
+        "event_id": event_id,
+        "image_id": upload.image_id,
+        "merchant": upload.merchant,
+        "task": upload.task.value,
+        "source": {"topic": record.topic, "partition": record.partition, "offset": record.offset},
+        "run_id": run_id,
+    }

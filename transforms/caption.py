@@ -1,0 +1,196 @@
+"""Caption image: the stateful DoFn around the caption desk, keyed by leader id.
+
+Every touched state cell costs a round trip to the runner at the end of the bundle, so there is one cell a group,
+the bag is touched only when somebody waits, and a poll that finds nothing done touches neither.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import apache_beam as beam
+from apache_beam import pvalue
+from apache_beam.transforms.timeutil import TimeDomain
+from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateSpec, TimerSpec, on_timer
+from apache_beam.utils.timestamp import Timestamp
+
+from transforms.captioner.api import CaptionerOptions
+from transforms.captioner.prompts import Library
+from transforms.coders import AvroCoder
+from transforms.desk import Desk, DeskOptions, Output
+from transforms.group import Store
+from transforms.inflight import captioner_for
+from transforms.plan import Planner
+from transforms.review import ReviewPolicy
+from transforms.similarity import SimilarityRule
+from transforms.values import Assignment, Candidate, Caption, DeadLetter, GroupState, Refusal, Tombstone
+
+DEAD_LETTERS = "dead_letters"
+REFUSALS = "refusals"
+_TAGS = {DeadLetter: DEAD_LETTERS, Refusal: REFUSALS}
+
+
+@dataclass(frozen=True, slots=True)
+class CaptionOptions:
+    """Everything the caption stage needs on a worker."""
+
+    job: str
+    captioner: CaptionerOptions
+    prompts: str
+    """Name or path of the prompt library."""
+    rule: SimilarityRule
+    policy: ReviewPolicy
+    desk: DeskOptions = DeskOptions()
+    poll_seconds: float = 0.05
+    """Real time between two looks at a pending group."""
+    patience_seconds: float = 0.05
+    """A poll waits so long for a result, once a bundle: the embedded runner fires real-time timers at once."""
+    keep_texts_seconds: float = 61 * 24 * 3600.0
+    """Event time after which a group's texts go; longer than the duplicate index keeps its leaders."""
+
+
+_lock = threading.Lock()
+_desks: dict[CaptionOptions, Desk] = {}
+
+
+def desk_for(options: CaptionOptions) -> Desk:
+    """This process's desk for these options; loads the captioner on first use."""
+    with _lock:
+        if options not in _desks:
+            inflight = captioner_for(options.captioner)
+            planner = Planner(
+                Library.load(options.prompts),
+                inflight.captioner.info,
+                options.desk.sampling,
+                options.policy.version,
+            )
+            _desks[options] = Desk(planner, inflight, options.rule, options.policy, options.desk)
+        return _desks[options]
+
+
+def forget(job: str) -> None:
+    """Drop the desks of a finished job from memory; the captioner stays loaded."""
+    with _lock:
+        for options in [options for options in _desks if options.job == job]:
+            del _desks[options]
+
+
+@dataclass(frozen=True, slots=True)
+class _BeamStore(Store):
+    cell: Any
+    bag: Any
+
+    def read(self) -> GroupState:
+        return self.cell.read() or GroupState()
+
+    def write(self, state: GroupState) -> None:
+        self.cell.write(state)
+
+    def waiting(self) -> list[Candidate]:
+        return list(self.bag.read())
+
+    def add_waiting(self, candidate: Candidate) -> None:
+        self.bag.add(candidate)
+
+    def clear_waiting(self) -> None:
+        self.bag.clear()
+
+
+class CaptionImage(beam.DoFn):
+    """(leader id, `Assignment`) → `Caption` and `Tombstone`; tagged `DeadLetter` and `Refusal`."""
+
+    CELL = ReadModifyWriteStateSpec("cell", AvroCoder(GroupState))
+    WAITING = BagStateSpec("waiting", AvroCoder(Candidate))
+    POLL = TimerSpec("poll", TimeDomain.REAL_TIME)
+    END = TimerSpec("end", TimeDomain.WATERMARK)
+    TTL = TimerSpec("ttl", TimeDomain.WATERMARK)
+
+    def __init__(self, options: CaptionOptions, clock: Callable[[], float] = time.time) -> None:
+        """``clock`` gives seconds since the epoch, for the real-time timer."""
+        self._options = options
+        self._clock = clock
+
+    def setup(self) -> None:
+        """Load the captioner, once per process. A new instance may follow a restore: trust no group in memory."""
+        self._desk = desk_for(self._options)
+        self._desk.distrust()
+
+    def start_bundle(self) -> None:
+        """Allow one wait."""
+        self._patience = self._options.patience_seconds
+
+    def process(
+        self,
+        element: tuple[str, Assignment],
+        timestamp: Any = beam.DoFn.TimestampParam,
+        window: Any = beam.DoFn.WindowParam,
+        cell: Any = beam.DoFn.StateParam(CELL),
+        waiting: Any = beam.DoFn.StateParam(WAITING),
+        poll: Any = beam.DoFn.TimerParam(POLL),
+        end: Any = beam.DoFn.TimerParam(END),
+        ttl: Any = beam.DoFn.TimerParam(TTL),
+    ) -> Iterator[Any]:
+        """Submit, wait or answer at once."""
+        leader_id, assignment = element
+        outputs, pending = self._desk.arrive(assignment, _BeamStore(cell, waiting))
+        if pending:
+            poll.set(Timestamp.of(self._clock() + self._options.poll_seconds))
+            end.set(window.max_timestamp())
+        ttl.set(timestamp + self._options.keep_texts_seconds)
+        yield from _tagged(outputs)
+
+    @on_timer(POLL)
+    def on_poll(
+        self,
+        leader_id: Any = beam.DoFn.KeyParam,
+        cell: Any = beam.DoFn.StateParam(CELL),
+        waiting: Any = beam.DoFn.StateParam(WAITING),
+        poll: Any = beam.DoFn.TimerParam(POLL),
+        end: Any = beam.DoFn.TimerParam(END),
+    ) -> Iterator[Any]:
+        """Collect what is done; look again later at what is not."""
+        patience, self._patience = self._patience, 0.0
+        outputs, pending = self._desk.poll(leader_id, _BeamStore(cell, waiting), patience)
+        if pending:
+            poll.set(Timestamp.of(self._clock() + self._options.poll_seconds))
+        else:  # a pending real-time timer keeps a bounded job on Flink running for ever
+            poll.clear()
+            end.clear()
+        yield from _tagged(outputs)
+
+    @on_timer(END)
+    def on_end(
+        self,
+        leader_id: Any = beam.DoFn.KeyParam,
+        cell: Any = beam.DoFn.StateParam(CELL),
+        waiting: Any = beam.DoFn.StateParam(WAITING),
+        poll: Any = beam.DoFn.TimerParam(POLL),
+    ) -> Iterator[Any]:
+        """The input is over: wait for what is left."""
+        outputs, _ = self._desk.poll(leader_id, _BeamStore(cell, waiting), None)
+        poll.clear()
+        yield from _tagged(outputs)
+
+    @on_timer(TTL)
+    def on_ttl(
+        self,
+        cell: Any = beam.DoFn.StateParam(CELL),
+    ) -> None:
+        """Forget the texts of a group that has been quiet for long; what is pending stays."""
+        state = cell.read()
+        if state is not None and not state.pending:
+            cell.clear()
+
+
+def _tagged(outputs: Iterable[Output]) -> Iterator[Any]:
+    for output in outputs:
+        tag = _TAGS.get(type(output))
+        yield output if tag is None else pvalue.TaggedOutput(tag, output)
+
+
+Published = Caption | Tombstone
+"""What the main output holds."""

@@ -1,0 +1,1 @@
+"""Pictures and prompts in, texts out. Nothing below here imports Beam or Kafka."""

@@ -1,0 +1,161 @@
+"""The captioner protocol: a request is one picture with one or more prompts; its future settles once.
+
+::
+
+    captioner = create(CaptionerOptions(kind="fake"))
+    future = captioner.submit(CaptionRequest("r1", jpeg_bytes, (prompt_zh, prompt_en), Sampling()))
+    generation = future.result()
+    [completion.text for completion in generation.completions]   # same order as the prompts
+    captioner.close()
+"""
+
+from __future__ import annotations
+
+import hashlib
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from transforms.errors import ConfigInvalid
+
+KINDS = ("fake", "huggingface")
+DTYPES = ("float32", "bfloat16")
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedPrompt:
+    """A prompt as the model gets it: attributes filled in, nothing left to decide."""
+
+    text: str
+    """User turn, placed after the picture."""
+    language: str
+    """BCP 47 tag of the language asked for."""
+    prompt_id: str
+    prompt_version: str
+    system: str = ""
+    """System turn; empty means none is sent."""
+    max_new_tokens: int = 200
+
+    def digest(self) -> str:
+        """Hex sha256 over everything that can change the answer."""
+        parts = (self.system, self.text, self.language, str(self.max_new_tokens))
+        return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How tokens are chosen. ``temperature == 0`` is greedy: a cache and a replay need it."""
+
+    temperature: float = 0.0
+    top_p: float = 1.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Raise `ConfigInvalid` on values that no sampler accepts."""
+        if self.temperature < 0:
+            raise ConfigInvalid(f"temperature `{self.temperature}` is negative; use 0 for greedy decoding")
+        if not 0 < self.top_p <= 1:
+            raise ConfigInvalid(f"top_p `{self.top_p}` is outside (0, 1]; use 1 to switch it off")
+
+    @property
+    def greedy(self) -> bool:
+        """Whether the same request always gives the same text."""
+        return self.temperature == 0
+
+    def key(self) -> str:
+        """Part of the reuse key. The seed is left out: it changes with each retry, the policy does not."""
+        return f"t{self.temperature:g},p{self.top_p:g}"
+
+
+@dataclass(frozen=True, slots=True)
+class CaptionRequest:
+    """One picture with one or more prompts."""
+
+    request_id: str
+    image: bytes
+    """Encoded picture (JPEG, PNG, WebP, …), already inspected."""
+    prompts: tuple[RenderedPrompt, ...]
+    sampling: Sampling = field(default_factory=Sampling)
+    source: str = ""
+    """Who asks (the merchant): admission is fair over sources."""
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """The answer to one prompt."""
+
+    text: str
+    finish_reason: str
+    """``stop`` (the model ended its turn) or ``length`` (it was cut at ``max_new_tokens``)."""
+    input_tokens: int
+    """Prompt tokens, visual tokens included."""
+    output_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """The settled result of a request: one completion per prompt, in the prompts' order."""
+
+    completions: tuple[Completion, ...]
+    milliseconds: int
+    """Time from the start of the batch that held the request to its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class CaptionerInfo:
+    """What answers: it is written into every caption record and is part of the reuse key."""
+
+    model: str
+    revision: str
+    slots: int
+    """Requests generated at once; the caption stage keeps at most twice as many in flight."""
+
+
+class Captioner(Protocol):
+    """One instance per process, shared by all DoFn instances; all methods are thread-safe.
+
+    A future fails with `transforms.errors.InputError` when the picture is to blame, with any other exception
+    when the captioner is.
+    """
+
+    info: CaptionerInfo
+
+    def submit(self, request: CaptionRequest) -> Future[Generation]:
+        """Queue a request; returns at once."""
+        ...
+
+    def close(self) -> None:
+        """Settle or cancel every future and free the model."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class CaptionerOptions:
+    """Which captioner to load, and how."""
+
+    kind: str = "huggingface"
+    """One of `KINDS`."""
+    model: str = "tiny"
+    """``tiny`` (the bundled checkpoint), a checkpoint directory, or a hub id together with ``download``."""
+    revision: str = ""
+    """Hub revision; for a directory it is recorded as given."""
+    slots: int = 8
+    """Pictures per micro-batch."""
+    dtype: str = "float32"
+    """One of `DTYPES`; bfloat16 on CPU is slower than float32."""
+    device: str = "cpu"
+    max_pixels: int = 768 * 768
+    """Pixel cap per picture before it is cut into patches; the model's own default of 16.7 M is far too slow."""
+    download: bool = False
+    """Allow the model hub to be asked; off, nothing leaves the machine."""
+
+    def __post_init__(self) -> None:
+        """Raise `ConfigInvalid` naming the option that mends it."""
+        if self.kind not in KINDS:
+            raise ConfigInvalid(f"captioner `{self.kind}` does not exist; --captioner takes {' or '.join(KINDS)}")
+        if self.dtype not in DTYPES:
+            raise ConfigInvalid(f"dtype `{self.dtype}` is not supported; --dtype takes {' or '.join(DTYPES)}")
+        if self.slots < 1:
+            raise ConfigInvalid(f"slots `{self.slots}` must be at least 1; mend --slots")
+        if self.max_pixels < 32 * 32:
+            raise ConfigInvalid(f"max pixels `{self.max_pixels}` is below one visual token; mend --max-pixels")

@@ -1,0 +1,32 @@
+"""CloudEvents 1.0 headers, binary mode of its Kafka protocol binding."""
+
+from __future__ import annotations
+
+import time
+import uuid
+
+from transforms.plan import NAMESPACE
+from transforms.values import Header, KafkaRecord
+
+_TRACE = ("traceparent", "tracestate")
+
+
+def headers(identity: str, kind: str, subject: str, record: KafkaRecord, now_ms: int) -> tuple[Header, ...]:
+    """Headers of a record that answers ``record``; its trace context is passed on."""
+    moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now_ms / 1000)) + f".{now_ms % 1000:03d}Z"
+    values = {
+        "ce_specversion": "1.0",
+        "ce_id": identity,
+        "ce_source": f"/captionstream/{record.topic}",
+        "ce_type": kind,
+        "ce_time": moment,
+        "ce_subject": subject,
+        "content-type": "application/avro",
+    }
+    trace = tuple(header for header in record.headers if header.name in _TRACE)
+    return tuple(Header(name, value.encode()) for name, value in values.items()) + trace
+
+
+def derived_id(*parts: str) -> str:
+    """Deterministic UUID of the parts."""
+    return str(uuid.uuid5(NAMESPACE, "\x1f".join(parts)))

@@ -1,0 +1,61 @@
+"""Dead letters: the original record untouched, with headers that say where, why and whether to try again.
+
+Header names are Kafka Connect's (`DeadLetterQueueReporter`), all values UTF-8 strings, plus ``caption.error.*``.
+"""
+
+from __future__ import annotations
+
+import traceback
+
+from transforms.errors import CaptionstreamError
+from transforms.metrics import count
+from transforms.values import DeadLetter, Header, KafkaRecord, Outgoing
+
+MAX_MESSAGE = 1024
+MAX_STACKTRACE = 8192
+CONNECT = "__connect.errors."
+ATTEMPT = "caption.error.attempt"
+
+
+def dead_letter(record: KafkaRecord, stage: str, error: CaptionstreamError) -> DeadLetter:
+    """The record with its error as data."""
+    count("dead_letters")
+    count(f"dead_letters_{error.code}")
+    # Frames only: the text of a foreign exception may hold a path with a query string or a secret.
+    frames = "".join(traceback.format_tb(error.__traceback__)) if error.__traceback__ else ""
+    return DeadLetter(
+        record,
+        stage,
+        error.code,
+        error.retryable,
+        error.message[:MAX_MESSAGE],
+        f"{type(error).__module__}.{type(error).__qualname__}",
+        frames[-MAX_STACKTRACE:],
+    )
+
+
+def encode(letter: DeadLetter, topic: str, run_id: str) -> Outgoing:
+    """The record to produce: key, value, timestamp and headers as they came, ours appended."""
+    record = letter.record
+    added = {
+        f"{CONNECT}topic": record.topic,
+        f"{CONNECT}partition": str(record.partition),
+        f"{CONNECT}offset": str(record.offset),
+        f"{CONNECT}stage": letter.stage,
+        f"{CONNECT}class.name": f"captionstream/{letter.stage}",
+        f"{CONNECT}exception.class.name": letter.error_class,
+        f"{CONNECT}exception.message": letter.message,
+        f"{CONNECT}exception.stacktrace": letter.stacktrace,
+        "caption.error.code": letter.code,
+        "caption.error.retryable": "true" if letter.retryable else "false",
+        ATTEMPT: str(attempt_of(record)),
+        "caption.run.id": run_id,
+    }
+    headers = record.headers + tuple(Header(name, value.encode()) for name, value in added.items())
+    return Outgoing(topic, record.key, record.value, headers, record.timestamp_ms, record)
+
+
+def attempt_of(record: KafkaRecord) -> int:
+    """How often this record has been redriven; 0 for one that never was."""
+    values = [header.value for header in record.headers if header.name == ATTEMPT and header.value]
+    return int(values[-1]) if values and values[-1].isdigit() else 0

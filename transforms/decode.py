@@ -1,0 +1,130 @@
+"""Decode event: a Kafka record becomes an upload, or a deletion when its value is null."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from schemas.codec import Decoder, WireFormat
+from transforms.captioner.prompts import Library
+from transforms.errors import EventInvalid, UnsupportedLanguage, UnsupportedTask
+from transforms.values import Decoded, Deletion, KafkaRecord, Task, Upload
+
+MERCHANT_HEADER = "merchant"
+"""A deletion has no value to name the merchant in, so it names it in this header."""
+MAX_ID = 256
+MAX_ATTRIBUTES = 64
+MAX_ATTRIBUTE = 4096
+
+_CHINESE = {
+    "zh": "zh-Hans",
+    "zh-cn": "zh-Hans",
+    "zh-sg": "zh-Hans",
+    "zh-tw": "zh-Hant",
+    "zh-hk": "zh-Hant",
+    "zh-mo": "zh-Hant",
+}
+
+
+@dataclass(frozen=True)
+class DecodeEvent:
+    """`KafkaRecord` → `Decoded` or `Deletion`. Raises only `InputError`."""
+
+    wire: WireFormat = field(default_factory=WireFormat)
+    prompts: str = "default"
+    """Prompt library: tasks and languages it does not have are refused before anything is fetched."""
+
+    def __call__(self, record: KafkaRecord) -> Decoded | Deletion:
+        """Decode one record."""
+        if record.value is None:
+            return _deletion(record)
+        return Decoded(record, self._upload(self._decoder.decode(record.value)))
+
+    @cached_property
+    def _decoder(self) -> Decoder:
+        return Decoder("image_upload", self.wire)
+
+    @cached_property
+    def _library(self) -> Library:
+        return Library.load(self.prompts)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"wire": self.wire, "prompts": self.prompts}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+
+    def _upload(self, value: dict[str, Any]) -> Upload:
+        image_id, uri, inline = value["image_id"], value["uri"], value["image"]
+        if not image_id or len(image_id) > MAX_ID:
+            raise EventInvalid(f"image_id has `{len(image_id)}` characters; it must have 1 to {MAX_ID}")
+        if (uri is None) == (inline is None):
+            found = "neither" if uri is None else "both"
+            raise EventInvalid(f"the event has `{found}` of uri and image; set exactly one")
+        attributes = value["attributes"]
+        if len(attributes) > MAX_ATTRIBUTES or any(len(v) > MAX_ATTRIBUTE for v in attributes.values()):
+            raise EventInvalid(
+                f"the event has `{len(attributes)}` attributes; at most {MAX_ATTRIBUTES} of {MAX_ATTRIBUTE} characters"
+            )
+        task = Task(value["task"])
+        served = self._library.tasks()
+        if task.value not in served:
+            raise UnsupportedTask(
+                f"task `{task}` is not served; this prompt library serves {', '.join(sorted(served))}"
+            )
+        return Upload(
+            image_id,
+            milliseconds(value["uploaded_at"]),
+            value["merchant"],
+            value["category"],
+            task,
+            self._languages(value["languages"], task),
+            tuple(sorted(attributes.items())),
+            value["question"],
+            uri,
+            inline,
+        )
+
+    def _languages(self, asked: list[str], task: Task) -> tuple[str, ...]:
+        if not asked:
+            raise EventInvalid("the event asks for `0` languages; name at least one BCP 47 tag or leave the field out")
+        languages = tuple(dict.fromkeys(normalise_language(tag) for tag in asked))
+        known = self._library.languages(task.value)
+        for language in languages:
+            if language not in known:
+                raise UnsupportedLanguage(
+                    f"language `{language}` has no prompt; there are {', '.join(f'`{t}`' for t in sorted(known))}"
+                )
+        return languages
+
+
+def _deletion(record: KafkaRecord) -> Deletion:
+    try:
+        image_id = (record.key or b"").decode()
+        merchant = next((h.value or b"" for h in record.headers if h.name == MERCHANT_HEADER), b"").decode()
+    except UnicodeDecodeError as error:
+        raise EventInvalid("a deletion's key or merchant header is not `UTF-8`; its key is the image id") from error
+    if not image_id or len(image_id) > MAX_ID:
+        raise EventInvalid(
+            f"a record without value has a key of `{len(image_id)}` characters; a deletion's key is the image id"
+        )
+    return Deletion(record, image_id, merchant)
+
+
+def normalise_language(tag: str) -> str:
+    """A BCP 47 tag in canonical case; Chinese regions become scripts, ``zh-CN`` → ``zh-Hans``."""
+    cleaned = tag.strip().replace("_", "-")
+    if cleaned.lower() in _CHINESE:
+        return _CHINESE[cleaned.lower()]
+    parts = cleaned.split("-")
+    head = parts[0].lower()
+    rest = [p.title() if len(p) == 4 else p.upper() if len(p) == 2 else p.lower() for p in parts[1:]]
+    return "-".join([head, *rest])
+
+
+def milliseconds(moment: datetime) -> int:
+    """Milliseconds since the epoch of an Avro timestamp, exact."""
+    delta = moment - datetime.fromtimestamp(0, tz=moment.tzinfo)
+    return (delta.days * 86_400 + delta.seconds) * 1000 + delta.microseconds // 1000

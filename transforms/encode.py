@@ -1,0 +1,100 @@
+"""Encode: finished captions and tombstones become records of the captions topic, their audit records with them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+from schemas.codec import Encoder, WireFormat
+from transforms import cloudevents
+from transforms.audit import Audit, common
+from transforms.values import Caption, Outgoing, Publication, Text, Tombstone
+
+
+@dataclass(frozen=True)
+class Encode:
+    """`Caption` or `Tombstone` → `Publication`."""
+
+    topic: str
+    run_id: str
+    is_replay: bool
+    audit: Audit
+    wire: WireFormat = field(default_factory=WireFormat)
+    clock: Callable[[], float] = time.time
+
+    def __call__(self, output: Caption | Tombstone) -> Publication:
+        """Encode one output."""
+        if isinstance(output, Tombstone):
+            return Publication((), (self._tombstone(output),))
+        return Publication(self.audit.of_caption(output), (self._caption(output),))
+
+    def _caption(self, caption: Caption) -> Outgoing:
+        upload, picture = caption.upload, caption.picture
+        now = int(self.clock() * 1000)
+        value = {
+            **common(caption.event_id, caption.record, upload, self.run_id),
+            "category": upload.category,
+            "is_replay": self.is_replay,
+            "uploaded_at": upload.uploaded_at_ms,
+            "captioned_at": now,
+            "image": {
+                "uri": public_uri(upload.uri),
+                "content_sha256": picture.sha256.hex(),
+                "phash": caption.fingerprint.phash.hex(),
+                "hash_algorithm": f"phash64+lab8x8/{caption.fingerprint.version}",
+                "format": picture.format,
+                "width": picture.width,
+                "height": picture.height,
+                "frames": picture.frames,
+            },
+            "texts": [_text(t, reused) for t, reused in zip(caption.texts, caption.reused, strict=True)],
+            "origin": "REUSED" if all(caption.reused) else "GENERATED",
+            "duplicate_of": caption.duplicate_of,
+            "hash_distance": caption.hash_distance,
+            "colour_distance": caption.colour_distance,
+            "model": caption.texts[0].model,
+            "model_revision": caption.texts[0].model_revision,
+        }
+        kind, subject = "captionstream.caption.v1", upload.image_id
+        headers = cloudevents.headers(caption.event_id, kind, subject, caption.record, now)
+        encoded = Encoder("caption", self.wire).encode(value)
+        return Outgoing(self.topic, subject.encode(), encoded, headers, now, caption.record)
+
+    def _tombstone(self, tombstone: Tombstone) -> Outgoing:
+        record, now = tombstone.record, int(self.clock() * 1000)
+        identity = cloudevents.derived_id("tombstone", tombstone.image_id, record.coordinates())
+        kind = "captionstream.caption.deleted.v1"
+        headers = cloudevents.headers(identity, kind, tombstone.image_id, record, now)
+        return Outgoing(self.topic, tombstone.image_id.encode(), None, headers, now, record)
+
+
+def _text(text: Text, reused: bool) -> dict[str, Any]:
+    return {
+        "language": text.language,
+        "caption": text.caption,
+        "truncated": text.finish_reason == "length",
+        "origin": "REUSED" if reused else "GENERATED",
+        "prompt_id": text.prompt_id,
+        "prompt_version": text.prompt_version,
+        "reuse_key": text.reuse_key,
+        "finish_reason": text.finish_reason,
+        "input_tokens": text.input_tokens,
+        "output_tokens": text.output_tokens,
+        "generation_ms": text.generation_ms,
+        "attempt": text.attempt,
+        "seed": text.seed,
+        "verdict": "PASSED",
+        "rules": list(text.rules),
+        "policy_version": text.policy_version,
+    }
+
+
+def public_uri(uri: str | None) -> str | None:
+    """The address without user information, query string and fragment: those may hold secrets."""
+    if uri is None:
+        return None
+    parts = urlsplit(uri)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))

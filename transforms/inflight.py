@@ -1,0 +1,172 @@
+"""The process's one captioner, the requests it has not answered yet, and what became of the last ones.
+
+Futures are kept by request id: a request that is submitted again after a failed bundle or a restore gets the
+answer that is already there or under way.
+"""
+
+from __future__ import annotations
+
+import atexit
+import collections
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+
+from transforms.captioner.api import Captioner, CaptionerOptions, CaptionRequest, Generation
+from transforms.captioner.load import create
+from transforms.errors import CaptionerBroken, CaptionerStalled
+
+Clock = Callable[[], float]
+
+ROOM_PER_SLOT = 2
+"""Unfinished requests per slot: enough to refill every slot at once, and no more waits in memory."""
+
+
+class Inflight:
+    """Bounds what is unfinished; a finished result that nobody has collected holds no room."""
+
+    def __init__(
+        self,
+        captioner: Captioner,
+        stall_seconds: float = 600.0,
+        retain_seconds: float = 300.0,
+        retain_results: int = 4096,
+        clock: Clock = time.monotonic,
+    ) -> None:
+        """``stall_seconds`` bounds every wait; results are retained for repeats by age and by number."""
+        self.captioner = captioner
+        self.capacity = ROOM_PER_SLOT * captioner.info.slots
+        self.outcomes = Outcomes()
+        self._stall = stall_seconds
+        self._retain_seconds = retain_seconds
+        self._retain_results = retain_results
+        self._clock = clock
+        self._room = threading.Semaphore(self.capacity)
+        self._lock = threading.Lock()
+        self._futures: collections.OrderedDict[str, tuple[Future[Generation], float]] = (
+            collections.OrderedDict()
+        )
+        self._unfinished = 0
+
+    @property
+    def unfinished(self) -> int:
+        """Requests submitted and not settled."""
+        with self._lock:
+            return self._unfinished
+
+    def submit(self, request: CaptionRequest) -> Future[Generation]:
+        """The request's future; blocks only for room. Raises `CaptionerStalled` when none frees in time."""
+        known = self._known(request.request_id)
+        if known is not None:
+            return known
+        if not self._room.acquire(timeout=self._stall):
+            raise CaptionerStalled(
+                f"the captioner settled none of `{self.capacity}` requests in {self._stall:g} s; "
+                "look at its log and at the card, then restart the job from its checkpoint"
+            )
+        with self._lock:
+            self._unfinished += 1
+        try:
+            future = self.captioner.submit(request)
+        except BaseException:
+            self._release()
+            raise
+        future.add_done_callback(lambda _: self._release())
+        with self._lock:
+            self._futures[request.request_id] = future, self._clock()
+            self._evict()
+        return future
+
+    def wait(self, future: Future[Generation], seconds: float | None = None) -> bool:
+        """Wait until the future is settled; whether it is. Without ``seconds`` a stall raises `CaptionerStalled`."""
+        done = threading.Event()
+        future.add_done_callback(lambda _: done.set())
+        if done.wait(self._stall if seconds is None else seconds):
+            return True
+        if seconds is None:
+            raise CaptionerStalled(
+                f"the captioner did not settle a request in `{self._stall:g}` s; "
+                "look at its log and at the card, then restart the job from its checkpoint"
+            )
+        return False
+
+    def _known(self, request_id: str) -> Future[Generation] | None:
+        with self._lock:
+            held = self._futures.get(request_id)
+            if held is None:
+                return None
+            if held[0].cancelled():
+                del self._futures[request_id]
+                return None
+            return held[0]
+
+    def _release(self) -> None:
+        with self._lock:
+            self._unfinished -= 1
+        self._room.release()
+
+    def _evict(self) -> None:
+        oldest = self._clock() - self._retain_seconds
+        for request_id in list(self._futures):
+            future, since = self._futures[request_id]
+            if since > oldest and len(self._futures) <= self._retain_results:
+                break
+            if not future.done():
+                break
+            del self._futures[request_id]
+
+
+class Outcomes:
+    """Tells a broken captioner from bad input: most recent outcomes share one cause that is not the input's."""
+
+    WINDOW = 100
+    ENOUGH = 20
+    SHARE = 0.8
+
+    def __init__(self) -> None:
+        self._recent: collections.deque[str | None] = collections.deque(maxlen=self.WINDOW)
+        self._lock = threading.Lock()
+
+    def add(self, cause: str | None) -> None:
+        """Record one upload's outcome; None is a caption. Raises `CaptionerBroken` when the job should stop."""
+        with self._lock:
+            self._recent.append(cause)
+            if cause is None or len(self._recent) < self.ENOUGH:
+                return
+            share = self._recent.count(cause) / len(self._recent)
+        if share >= self.SHARE:
+            raise CaptionerBroken(
+                f"`{share:.0%}` of the last {len(self._recent)} uploads failed alike: {cause}; the job stops so that "
+                "the topic is not emptied into dead letters. Mend the model or its prompts and start again"
+            )
+
+
+_lock = threading.Lock()
+_loaded: dict[CaptionerOptions, Inflight] = {}
+
+
+def captioner_for(options: CaptionerOptions) -> Inflight:
+    """This process's captioner for these options, loaded once."""
+    with _lock:
+        if options not in _loaded:
+            _loaded[options] = Inflight(create(options))
+        return _loaded[options]
+
+
+def preload(options: CaptionerOptions, inflight: Inflight) -> None:
+    """Use this instance for these options in this process."""
+    with _lock:
+        _loaded[options] = inflight
+
+
+def close_all() -> None:
+    """Close every captioner of the process."""
+    with _lock:
+        loaded = list(_loaded.values())
+        _loaded.clear()
+    for inflight in loaded:
+        inflight.captioner.close()
+
+
+atexit.register(close_all)

@@ -1,0 +1,74 @@
+"""When two pictures are the same to a person: the rule of Find duplicate and of reuse.
+
+A perceptual hash finds candidates and is a poor judge: it is blind to colour (65 % of real colour variants pass at
+6 bits). The judge is the largest CIE76 difference over an 8 × 8 Lab thumbnail. Measured on 11,188 photos.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from transforms.errors import ConfigInvalid
+from transforms.fingerprint import colour_distance, hash_distance
+from transforms.values import Fingerprint, Task, Upload
+
+
+@dataclass(frozen=True, slots=True)
+class SimilarityRule:
+    """The default is the preset ``balanced``: 98.6 % of 2 % crops found, 1.7 % of colour variants merged."""
+
+    max_hash_distance: int = 6
+    """Hamming distance of the 64-bit phash; always even, so 5 is 4."""
+    max_colour_distance: float = 10.0
+    """CIE76 dE of the worst of 64 cells."""
+    min_quality: int = 50
+    """Below it a hash says nothing: only equal bytes are the same."""
+    veto_attributes: tuple[str, ...] = ("colour", "sku")
+    """Two uploads whose values for one of these differ are never merged, equal bytes included."""
+
+    def __post_init__(self) -> None:
+        """Raise `ConfigInvalid` naming the option that mends it."""
+        if not 0 <= self.max_hash_distance <= 16:
+            raise ConfigInvalid(
+                f"hash distance `{self.max_hash_distance}` is outside 0 to 16; mend --max-hash-distance"
+            )
+        if self.max_colour_distance < 0:
+            raise ConfigInvalid(
+                f"colour distance `{self.max_colour_distance}` is negative; mend --max-colour-distance"
+            )
+
+    def near(self, a: Fingerprint, b: Fingerprint) -> bool:
+        """Whether two fingerprints are of the same picture, bytes aside."""
+        return (
+            a.version == b.version
+            and min(a.quality, b.quality) >= self.min_quality
+            and hash_distance(a, b) <= self.max_hash_distance
+            and colour_distance(a, b) <= self.max_colour_distance
+        )
+
+    def veto_key(self, upload: Upload) -> str:
+        """The upload's veto attributes as one string, for `vetoed`."""
+        values = ((name, upload.attribute(name)) for name in self.veto_attributes)
+        return "\x1f".join(f"{name}={value}" for name, value in values if value)
+
+
+def vetoed(a: str, b: str) -> bool:
+    """Whether two veto keys name different values for one attribute. A missing attribute forbids nothing."""
+    if a == b or not a or not b:
+        return False
+    first = dict(pair.split("=", 1) for pair in a.split("\x1f"))
+    second = dict(pair.split("=", 1) for pair in b.split("\x1f"))
+    return any(second.get(name, value) != value for name, value in first.items())
+
+
+def exact_only(task: Task) -> bool:
+    """Whether a task may reuse an answer on equal bytes only: a small patch hides from a perceptual hash."""
+    return task in (Task.MODERATE, Task.ANSWER)
+
+
+PRESETS = {
+    "strict": SimilarityRule(max_hash_distance=4, max_colour_distance=7.0),
+    "balanced": SimilarityRule(),
+    "lenient": SimilarityRule(max_hash_distance=8, max_colour_distance=15.0),
+}
+"""strict: 85 % of 2 % crops, 1.2 % of colour variants. lenient: brightness edits too, 2.2 % of colour variants."""

@@ -1,0 +1,61 @@
+"""The one DoFn around every stage without state: plain work in, results and dead letters out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import apache_beam as beam
+from apache_beam import pvalue
+
+from transforms.dead_letter import dead_letter
+from transforms.errors import InputError, StageFailed
+from transforms.inflight import Outcomes
+from transforms.values import KafkaRecord
+
+DEAD_LETTERS = "dead_letters"
+
+
+class Stage(beam.DoFn):
+    """Calls ``work`` on each element; an `InputError` becomes a tagged dead letter with the element's record.
+
+    Anything else that ``work`` raises is a bug on this record: it becomes a dead letter too, unless most recent
+    records fail alike; then the job stops (`CaptionerBroken` is not raised here, the bundle fails with the cause).
+    """
+
+    def __init__(
+        self, name: str, work: Callable[[Any], Any], tags: Mapping[type, str] | None = None
+    ) -> None:
+        """``work`` is picklable; results of the types in ``tags`` go to that output."""
+        self._name = name
+        self._work = work
+        self._tags = dict(tags or {})
+
+    def setup(self) -> None:
+        """Start counting outcomes."""
+        self._outcomes = Outcomes()
+
+    def process(self, element: Any) -> Iterator[Any]:
+        """One element in, one out."""
+        try:
+            result = self._work(element)
+        except InputError as error:
+            self._outcomes.add(None)
+            yield pvalue.TaggedOutput(DEAD_LETTERS, dead_letter(record_of(element), self._name, error))
+            return
+        except Exception as error:
+            kind = type(error).__name__
+            self._outcomes.add(f"{self._name} raised `{kind}: {str(error)[:200]}`")
+            failed = StageFailed(
+                f"`{self._name}` failed with an unforeseen `{kind}`; please report it, and redrive after an upgrade"
+            ).with_traceback(error.__traceback__)
+            yield pvalue.TaggedOutput(DEAD_LETTERS, dead_letter(record_of(element), self._name, failed))
+            return
+        self._outcomes.add(None)
+        tag = self._tags.get(type(result))
+        yield result if tag is None else pvalue.TaggedOutput(tag, result)
+
+
+def record_of(element: Any) -> KafkaRecord:
+    """The record an element came from."""
+    return element if isinstance(element, KafkaRecord) else element.record

@@ -1,0 +1,300 @@
+"""The frozen value objects that cross stages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Task(StrEnum):
+    """What an upload asks for."""
+
+    DESCRIBE = "DESCRIBE"
+    MODERATE = "MODERATE"
+    INDEX = "INDEX"
+    ANSWER = "ANSWER"
+    UNKNOWN = "UNKNOWN"
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """A Kafka record header."""
+
+    name: str
+    value: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class KafkaRecord:
+    """A record as it came from the broker; it rides along to the dead-letter topic untouched."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp_ms: int
+    """Milliseconds since the epoch, as stored by the broker."""
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[Header, ...] = ()
+
+    def coordinates(self) -> str:
+        """``topic/partition/offset``: names this record and no other."""
+        return f"{self.topic}/{self.partition}/{self.offset}"
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A decoded upload event. Exactly one of ``uri`` and ``inline`` is set until the picture is fetched."""
+
+    image_id: str
+    uploaded_at_ms: int
+    merchant: str
+    category: str
+    task: Task
+    languages: tuple[str, ...]
+    """Normalised BCP 47 tags, without repeats, in the order asked for."""
+    attributes: tuple[tuple[str, str], ...]
+    """Product attributes (title, brand, colour, sku, …) sorted by name."""
+    question: str | None = None
+    uri: str | None = None
+    inline: bytes | None = None
+
+    def attribute(self, name: str) -> str | None:
+        """The attribute's value, or None when the event does not have it."""
+        return next((value for key, value in self.attributes if key == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """An inspected picture: safe to decode, at most 512 KiB."""
+
+    encoded: bytes
+    """The bytes as fetched, or a JPEG scaled to the model's pixel budget where those were over 512 KiB."""
+    sha256: bytes
+    """Digest of the bytes as fetched, 32 bytes."""
+    format: str
+    """Sniffed from the content: JPEG, PNG, WEBP, GIF or AVIF."""
+    width: int
+    """Upright width in pixels, as fetched."""
+    height: int
+    frames: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """What two pictures are compared by."""
+
+    phash: bytes
+    """64-bit DCT hash (imagehash.phash) of the upright picture on white, 8 bytes big-endian."""
+    lab: bytes
+    """8 × 8 CIE Lab thumbnail, 192 bytes: int8 L-50, a, b per cell, row by row."""
+    quality: int
+    """0–100, gradient energy as in Meta's PDQ; below 50 the hash says nothing."""
+    version: int
+    """Algorithm version; fingerprints of different versions are never compared."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A record and the upload it holds."""
+
+    record: KafkaRecord
+    upload: Upload
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """An upload with the bytes of its picture, not yet looked at."""
+
+    record: KafkaRecord
+    upload: Upload
+    image: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Inspected:
+    """An upload with a picture that is safe to decode."""
+
+    record: KafkaRecord
+    upload: Upload
+    picture: Picture
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An upload ready to be compared and captioned."""
+
+    record: KafkaRecord
+    upload: Upload
+    picture: Picture
+    fingerprint: Fingerprint
+    deleted: bool = False
+    """A deletion of the image overtook this upload: its caption is followed by a tombstone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """A tombstone on the uploads topic: the image's captions go."""
+
+    record: KafkaRecord
+    image_id: str
+    merchant: str
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """What reaches Find duplicate: exactly one of the two is set."""
+
+    candidate: Candidate | None = None
+    deletion: Deletion | None = None
+
+
+class Role(StrEnum):
+    """What Find duplicate says of an arrival."""
+
+    NEW_LEADER = "NEW_LEADER"
+    """The first picture of its group: nothing is known under its leader id."""
+    MEMBER = "MEMBER"
+    """A duplicate of the leader, or the leader delivered again."""
+    DELETION = "DELETION"
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """An arrival with the group it belongs to."""
+
+    leader_id: str
+    role: Role
+    arrival: Arrival
+
+
+@dataclass(frozen=True, slots=True)
+class IndexEntry:
+    """One line of a scope's journal; the index in memory is the journal replayed."""
+
+    sequence: int
+    """Place in the journal: a bag does not keep order."""
+    kind: str
+    """``leader``, ``member`` or ``deleted``."""
+    leader_id: str
+    image_id: str
+    sha256: bytes
+    veto: str
+    """The attributes that forbid a merge when they differ, rendered."""
+    fingerprint: Fingerprint | None
+    """Leaders only."""
+    partition: int
+    offset: int
+    timestamp_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """One answer of the model, reviewed, and the picture it was written for."""
+
+    reuse_key: str
+    language: str
+    caption: str
+    finish_reason: str
+    """``stop`` or ``length``."""
+    prompt_id: str
+    prompt_version: str
+    prompt_sha256: str
+    input_tokens: int
+    output_tokens: int
+    generation_ms: int
+    temperature: float
+    top_p: float
+    attempt: int
+    seed: int | None
+    """None when decoded greedily."""
+    rules: tuple[str, ...]
+    """Review rules that fired; empty means it passed."""
+    policy_version: str
+    model: str
+    model_revision: str
+    image_id: str
+    """The picture the model saw."""
+    sha256: bytes
+    fingerprint: Fingerprint
+
+
+@dataclass(frozen=True, slots=True)
+class GroupState:
+    """The one state cell of Caption image, by leader id."""
+
+    texts: tuple[Text, ...] = ()
+    pending: tuple[Candidate, ...] = ()
+    """Uploads whose generation was submitted; submitted again after a restore."""
+    deletions: tuple[Deletion, ...] = ()
+    """Deletions that came while the image's caption was still owed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An answer that the review refused: for the audit topic only."""
+
+    event_id: str
+    record: KafkaRecord
+    upload: Upload
+    picture: Picture
+    text: Text
+
+
+@dataclass(frozen=True, slots=True)
+class Caption:
+    """A finished caption record, before it is encoded."""
+
+    event_id: str
+    record: KafkaRecord
+    upload: Upload
+    picture: Picture
+    fingerprint: Fingerprint
+    texts: tuple[Text, ...]
+    reused: tuple[bool, ...]
+    """One flag per text."""
+    duplicate_of: str | None
+    hash_distance: int | None
+    colour_distance: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Tombstone:
+    """The captions of an image are withdrawn."""
+
+    record: KafkaRecord
+    image_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A record that did not become a caption, and why."""
+
+    record: KafkaRecord
+    stage: str
+    code: str
+    retryable: bool
+    message: str
+    error_class: str
+    stacktrace: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A record to be produced."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[Header, ...] = ()
+    timestamp_ms: int | None = None
+    origin: KafkaRecord | None = None
+    """The upload record it answers; kept for the dead letter when the broker refuses this one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """Records that belong together: the audit records are flushed before the others are sent."""
+
+    audits: tuple[Outgoing, ...]
+    records: tuple[Outgoing, ...]
