@@ -6,10 +6,11 @@ Header names are Kafka Connect's (`DeadLetterQueueReporter`), all values UTF-8 s
 from __future__ import annotations
 
 import traceback
+from dataclasses import dataclass
 
 from transforms.errors import CaptionstreamError
 from transforms.metrics import count
-from transforms.values import DeadLetter, Header, KafkaRecord, Outgoing
+from transforms.values import DeadLetter, Header, KafkaRecord, Outgoing, Publication
 
 MAX_MESSAGE = 1024
 MAX_STACKTRACE = 8192
@@ -59,3 +60,15 @@ def attempt_of(record: KafkaRecord) -> int:
     """How often this record has been redriven; 0 for one that never was."""
     values = [header.value for header in record.headers if header.name == ATTEMPT and header.value]
     return int(values[-1]) if values and values[-1].isdigit() else 0
+
+
+@dataclass(frozen=True, slots=True)
+class EncodeDeadLetter:
+    """`DeadLetter` → `Publication`."""
+
+    topic: str
+    run_id: str
+
+    def __call__(self, letter: DeadLetter) -> Publication:
+        """Encode one dead letter."""
+        return Publication((), (encode(letter, self.topic, self.run_id),))

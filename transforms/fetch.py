@@ -5,7 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from urllib.parse import SplitResult, unquote_to_bytes, urlsplit
 
 from transforms.errors import (
@@ -16,7 +17,7 @@ from transforms.errors import (
     ImageUnreadable,
     SourceForbidden,
 )
-from transforms.values import Upload
+from transforms.values import Decoded, Fetched, Upload
 
 SERVED = "pictures inside the event and `file:` addresses"
 """What this version fetches, for messages."""
@@ -175,3 +176,23 @@ def _path(address: SplitResult) -> str:
     if not path.startswith(b"/") or b"\0" in path:
         raise EventInvalid(f"`{shown}` is not an absolute path; send `file:///…`")
     return os.fsdecode(path)
+
+
+@dataclass(frozen=True)
+class FetchImage:
+    """`Decoded` → `Fetched`."""
+
+    limits: FetchLimits
+
+    def __call__(self, decoded: Decoded) -> Fetched:
+        """Fetch one picture; from here on the event's own copy of it is not carried along."""
+        image = self._fetcher.fetch(decoded.upload)
+        return Fetched(decoded.record, replace(decoded.upload, inline=None), image)
+
+    @cached_property
+    def _fetcher(self) -> Fetcher:
+        return Fetcher(self.limits)
+
+    def __reduce__(self) -> tuple[type[FetchImage], tuple[FetchLimits]]:
+        """The fetcher is made on the worker, where the file root is."""
+        return FetchImage, (self.limits,)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from transforms.captioner.images import LEAST_SIDE, decode_rgb
-from transforms.values import Fingerprint
+from transforms.values import Candidate, Fingerprint, Inspected
 
 ALGORITHM_VERSION = 1
 """Goes up with every change that can move a hash, a cell or a quality: versions are never compared."""
@@ -86,3 +86,9 @@ def colour_distance(a: Fingerprint, b: Fingerprint) -> float:
     """CIE76 dE (Euclidean distance in Lab) of the two thumbnails' worst cell; 2.3 is just noticeable."""
     first, second = (np.frombuffer(mark.lab, np.int8).astype(np.int32) for mark in (a, b))
     return float(np.sqrt(((first - second) ** 2).reshape(-1, 3).sum(axis=1).max()))
+
+
+def fingerprint_picture(inspected: Inspected) -> Candidate:
+    """`Inspected` → `Candidate`."""
+    mark = fingerprint(inspected.picture.encoded)
+    return Candidate(inspected.record, inspected.upload, inspected.picture, mark)

@@ -18,7 +18,7 @@ from transforms.captioner.images import Opened, open_checked
 from transforms.captioner.plugins import FORMATS
 from transforms.captioner.sniff import HINTS, sniff
 from transforms.errors import ConfigInvalid, ImageEmpty, ImageFormatUnsupported, ImageTooLarge
-from transforms.values import Picture
+from transforms.values import Fetched, Inspected, Picture
 
 QUALITIES = (90, 80, 70, 60, 50, 40)
 """JPEG qualities tried in turn for a picture that must shrink; below 40, fewer pixels look better."""
@@ -109,3 +109,14 @@ def _within(width: int, height: int, pixels: int) -> tuple[int, int]:
     """Scale a size down, never up, keeping its shape: at most ``pixels`` and no side over `LONGEST_SIDE`."""
     scale = min(1.0, math.sqrt(pixels / (width * height)), LONGEST_SIDE / max(width, height))
     return max(1, int(width * scale)), max(1, int(height * scale))
+
+
+@dataclass(frozen=True, slots=True)
+class InspectImage:
+    """`Fetched` → `Inspected`."""
+
+    limits: InspectLimits
+
+    def __call__(self, fetched: Fetched) -> Inspected:
+        """Inspect one picture."""
+        return Inspected(fetched.record, fetched.upload, inspect(fetched.image, self.limits))

@@ -1,0 +1,1 @@
+"""Kafka: connections, reading a range of records, writing with every acknowledgement checked."""

@@ -1,0 +1,94 @@
+"""Connections to the broker: one place for client settings and for the words when nobody answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from kafka import KafkaConsumer, KafkaProducer
+from kafka.errors import KafkaError
+
+from transforms.errors import BrokerUnreachable, ConfigInvalid, TopicMissing
+
+
+@dataclass(frozen=True, slots=True)
+class KafkaOptions:
+    """How to reach the brokers."""
+
+    bootstrap_servers: str = "localhost:9092"
+    """Comma-separated ``host:port``."""
+    timeout_seconds: float = 30.0
+    """For a first answer, for a send and for progress of a read."""
+    client_id: str = "captionstream"
+
+    def __post_init__(self) -> None:
+        """Raise `ConfigInvalid` naming the option that mends it."""
+        for server in self.bootstrap_servers.split(","):
+            host, _, port = server.strip().rpartition(":")
+            if not host or not port.isdigit() or not 0 < int(port) < 65536:
+                raise ConfigInvalid(f"broker `{server}` is not host:port; mend --bootstrap-servers")
+
+    @property
+    def timeout_ms(self) -> int:
+        """``timeout_seconds`` in milliseconds."""
+        return int(self.timeout_seconds * 1000)
+
+
+@contextmanager
+def _answering(options: KafkaOptions) -> Iterator[None]:
+    try:
+        yield
+    except KafkaError as error:
+        raise BrokerUnreachable(
+            f"no broker at `{options.bootstrap_servers}` answered in {options.timeout_seconds:g} s "
+            f"(`{type(error).__name__}`); check --bootstrap-servers and that the broker is running"
+        ) from error
+
+
+def consumer(options: KafkaOptions) -> Any:
+    """A consumer for `assign`: no group, no auto-commit, aborted transactions invisible."""
+    with _answering(options):
+        return KafkaConsumer(
+            bootstrap_servers=options.bootstrap_servers,
+            client_id=options.client_id,
+            bootstrap_timeout_ms=options.timeout_ms,
+            enable_auto_commit=False,
+            auto_offset_reset="none",
+            isolation_level="read_committed",
+            max_partition_fetch_bytes=8 << 20,
+        )
+
+
+def producer(options: KafkaOptions) -> Any:
+    """An idempotent producer with ``acks=all``; the broker, not the client, decides what is too large."""
+    with _answering(options):
+        return KafkaProducer(
+            bootstrap_servers=options.bootstrap_servers,
+            client_id=options.client_id,
+            bootstrap_timeout_ms=options.timeout_ms,
+            max_block_ms=options.timeout_ms,
+            acks="all",
+            enable_idempotence=True,
+            max_request_size=64 << 20,
+            linger_ms=5,
+        )
+
+
+def partitions(client: Any, topic: str, servers: str) -> list[int]:
+    """Partition numbers of a topic, sorted. Raises `TopicMissing`."""
+    found = client.partitions_for_topic(topic)
+    if not found:
+        raise TopicMissing(f"topic `{topic}` does not exist on `{servers}`; create it or mend its option")
+    return sorted(found)
+
+
+def check_topics(options: KafkaOptions, topics: tuple[str, ...]) -> None:
+    """Raise `BrokerUnreachable` or `TopicMissing` before any work is done."""
+    client = consumer(options)
+    try:
+        for topic in topics:
+            partitions(client, topic, options.bootstrap_servers)
+    finally:
+        client.close()

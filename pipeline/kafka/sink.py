@@ -1,0 +1,134 @@
+"""Write: produces publications, audit records first, and checks every acknowledgement before the bundle ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import apache_beam as beam
+from apache_beam import pvalue
+from apache_beam.transforms.window import GlobalWindow
+from apache_beam.utils.windowed_value import WindowedValue
+from kafka.errors import KafkaError, MessageSizeTooLargeError
+
+from pipeline.kafka.connection import KafkaOptions, producer
+from transforms.dead_letter import CONNECT, dead_letter
+from transforms.errors import BrokerUnreachable, JobError, RecordTooLarge
+from transforms.metrics import count
+from transforms.stage import DEAD_LETTERS
+from transforms.values import DeadLetter, Outgoing, Publication
+
+MAX_BUFFERED = 500
+"""Publications held before they are sent in the middle of a bundle."""
+STACKTRACE = f"{CONNECT}exception.stacktrace"
+
+
+class WriteRecords(beam.DoFn):
+    """`Publication` → the broker; a caption the broker refuses as too large becomes a tagged `DeadLetter`."""
+
+    def __init__(self, options: KafkaOptions, stage: str) -> None:
+        """``stage`` names this step in dead letters."""
+        self._options = options
+        self._stage = stage
+
+    def setup(self) -> None:
+        """Connect."""
+        self._producer = producer(self._options)
+
+    def start_bundle(self) -> None:
+        """Nothing is buffered."""
+        self._buffer: list[Publication] = []
+
+    def process(self, element: Publication) -> Iterator[Any]:
+        """Buffer, and send when the buffer is full."""
+        self._buffer.append(element)
+        if len(self._buffer) >= MAX_BUFFERED:
+            for letter in self._flush():
+                yield pvalue.TaggedOutput(DEAD_LETTERS, letter)
+
+    def finish_bundle(self) -> Iterator[Any]:
+        """Send what is left; the bundle ends only when the broker has everything."""
+        window = GlobalWindow()
+        for letter in self._flush():
+            stamped = WindowedValue(letter, window.max_timestamp(), [window])
+            yield pvalue.TaggedOutput(DEAD_LETTERS, stamped)
+
+    def teardown(self) -> None:
+        """Disconnect."""
+        self._producer.close()
+
+    def _flush(self) -> list[DeadLetter]:
+        buffer, self._buffer = self._buffer, []
+        self._send([audit for publication in buffer for audit in publication.audits])
+        refused = self._send([record for publication in buffer for record in publication.records])
+        return [self._refused(record) for record in refused]
+
+    def _send(self, records: Iterable[Outgoing]) -> list[Outgoing]:
+        """Send, wait for every answer, and return what was too large."""
+        sent = [(record, self._produce(record)) for record in records]
+        refused = []
+        try:
+            if sent:
+                self._producer.flush(timeout=self._options.timeout_seconds)
+            for record, future in sent:
+                try:
+                    if future is None:
+                        raise MessageSizeTooLargeError
+                    future.get(timeout=self._options.timeout_seconds)
+                    count(f"written_{record.topic}")
+                except MessageSizeTooLargeError:
+                    refused.append(record)
+        except KafkaError as error:
+            raise BrokerUnreachable(
+                f"the broker at `{self._options.bootstrap_servers}` did not acknowledge a record "
+                f"(`{type(error).__name__}`); the bundle is tried again, look at the broker"
+            ) from error
+        return refused
+
+    def _produce(self, record: Outgoing) -> Any:
+        try:
+            return self._producer.send(
+                record.topic,
+                key=record.key,
+                value=record.value,
+                headers=[(header.name, header.value) for header in record.headers],
+                timestamp_ms=record.timestamp_ms,
+            )
+        except MessageSizeTooLargeError:
+            return None
+        except KafkaError as error:
+            raise BrokerUnreachable(
+                f"cannot produce to topic `{record.topic}` on `{self._options.bootstrap_servers}` "
+                f"(`{type(error).__name__}`); check that the topic exists and the broker runs"
+            ) from error
+
+    def _refused(self, record: Outgoing) -> DeadLetter:
+        if record.origin is None:
+            raise JobError(
+                f"a record without origin is too large for topic `{record.topic}`; raise its limit"
+            )
+        error = RecordTooLarge(
+            f"the record of `{len(record.value or b'')}` bytes is too large for topic `{record.topic}`; "
+            "raise the topic's max.message.bytes and redrive it"
+        )
+        return dead_letter(record.origin, self._stage, error)
+
+
+class WriteDeadLetters(WriteRecords):
+    """Writes dead letters. There is nowhere else to put one, so too large a one loses our stack trace, or stops the job."""
+
+    def _flush(self) -> list[DeadLetter]:
+        buffer, self._buffer = self._buffer, []
+        records = [record for publication in buffer for record in publication.records]
+        refused = self._send(records)
+        slim = [
+            replace(record, headers=tuple(h for h in record.headers if h.name != STACKTRACE))
+            for record in refused
+        ]
+        if still := self._send(slim):
+            raise JobError(
+                f"a dead letter of `{len(still[0].value or b'')}` bytes is too large for topic `{still[0].topic}`; "
+                "raise its max.message.bytes to that of the uploads topic and some room for headers"
+            )
+        return []
