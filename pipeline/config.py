@@ -32,7 +32,8 @@ class Topics:
         repeated = next((name for name in names if names.count(name) > 1), None)
         if repeated is not None:
             raise ConfigInvalid(
-                f"topic `{repeated}` is used twice; mend --topic, --captions-topic, --dead-letters-topic or --audit-topic"
+                f"topic `{repeated}` is used twice; mend --topic, --captions-topic, "
+                "--dead-letters-topic or --audit-topic"
             )
 
 

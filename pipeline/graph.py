@@ -29,6 +29,7 @@ from transforms.values import (
     Decoded,
     Deletion,
     Fetched,
+    Finished,
     Inspected,
     Publication,
     Refusal,
@@ -67,7 +68,7 @@ def build(uploads: Any, config: Config) -> None:
         grouped,
         "Caption image",
         CaptionImage(config.caption_options()),
-        Any,
+        Finished,
         {DEAD_LETTERS: DeadLetter, REFUSALS: Refusal},
     )
 

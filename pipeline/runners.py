@@ -14,15 +14,17 @@ from pipeline.graph import build
 from pipeline.kafka.connection import check_topics
 from pipeline.kafka.replay import ReadUploads, Span
 from transforms import caption, duplicates, errors
+from transforms.inflight import captioner_for
 
 
 def run_embedded(config: Config, spans: Sequence[Span]) -> dict[str, int]:
     """Run the job over resolved spans in this process; returns its counters.
 
-    DirectRunner cannot run this pipeline (its real-time timers and stateful stages), so `FnApiRunner` is named.
+    DirectRunner cannot run this pipeline (real-time timers in a stateful stage), so `FnApiRunner` is named.
     Raises `JobError` with the cause when the job stops.
     """
     topics = config.topics
+    captioner_for(config.captioner)  # a missing model stops the job before anything is read
     check_topics(config.kafka, (topics.captions, topics.dead_letters, topics.audit))
     pipeline = beam.Pipeline(runner=FnApiRunner(), options=PipelineOptions([]))
     build(pipeline | "Read uploads" >> ReadUploads(config.kafka, spans), config)

@@ -27,7 +27,16 @@ from transforms.inflight import captioner_for
 from transforms.plan import Planner
 from transforms.review import ReviewPolicy
 from transforms.similarity import SimilarityRule
-from transforms.values import Assignment, Candidate, Caption, DeadLetter, GroupState, Refusal, Tombstone
+from transforms.values import (
+    Assignment,
+    Candidate,
+    Caption,
+    DeadLetter,
+    Finished,
+    GroupState,
+    Refusal,
+    Tombstone,
+)
 
 DEAD_LETTERS = "dead_letters"
 REFUSALS = "refusals"
@@ -101,7 +110,7 @@ class _BeamStore(Store):
 
 
 class CaptionImage(beam.DoFn):
-    """(leader id, `Assignment`) → `Caption` and `Tombstone`; tagged `DeadLetter` and `Refusal`."""
+    """(leader id, `Assignment`) → `Finished`; tagged `DeadLetter` and `Refusal`."""
 
     CELL = ReadModifyWriteStateSpec("cell", AvroCoder(GroupState))
     WAITING = BagStateSpec("waiting", AvroCoder(Candidate))
@@ -188,9 +197,9 @@ class CaptionImage(beam.DoFn):
 
 def _tagged(outputs: Iterable[Output]) -> Iterator[Any]:
     for output in outputs:
-        tag = _TAGS.get(type(output))
-        yield output if tag is None else pvalue.TaggedOutput(tag, output)
-
-
-Published = Caption | Tombstone
-"""What the main output holds."""
+        if isinstance(output, Caption):
+            yield Finished(caption=output)
+        elif isinstance(output, Tombstone):
+            yield Finished(tombstone=output)
+        else:
+            yield pvalue.TaggedOutput(_TAGS[type(output)], output)

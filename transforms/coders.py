@@ -23,6 +23,7 @@ CROSSING: tuple[type, ...] = (
     values.Caption,
     values.Refusal,
     values.Tombstone,
+    values.Finished,
     values.DeadLetter,
     values.Outgoing,
     values.Publication,

@@ -11,12 +11,12 @@ from urllib.parse import urlsplit, urlunsplit
 from schemas.codec import Encoder, WireFormat
 from transforms import cloudevents
 from transforms.audit import Audit, common
-from transforms.values import Caption, Outgoing, Publication, Text, Tombstone
+from transforms.values import Caption, Finished, Outgoing, Publication, Text, Tombstone
 
 
 @dataclass(frozen=True)
 class Encode:
-    """`Caption` or `Tombstone` → `Publication`."""
+    """`Finished` → `Publication`."""
 
     topic: str
     run_id: str
@@ -25,8 +25,14 @@ class Encode:
     wire: WireFormat = field(default_factory=WireFormat)
     clock: Callable[[], float] = time.time
 
-    def __call__(self, output: Caption | Tombstone) -> Publication:
+    def __call__(self, finished: Finished) -> Publication:
+        """Encode what the caption stage published."""
+        return self.encode(finished.caption or finished.tombstone)
+
+    def encode(self, output: Caption | Tombstone | None) -> Publication:
         """Encode one output."""
+        if output is None:
+            raise ValueError("a finished output is a caption or a tombstone; this one is neither")
         if isinstance(output, Tombstone):
             return Publication((), (self._tombstone(output),))
         return Publication(self.audit.of_caption(output), (self._caption(output),))

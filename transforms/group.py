@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -10,7 +9,15 @@ from typing import Protocol
 from transforms.captioner.api import Generation, Sampling
 from transforms.plan import Question
 from transforms.similarity import SimilarityRule, exact_only
-from transforms.values import Candidate, Deletion, Fingerprint, GroupState, KafkaRecord, Text
+from transforms.values import (
+    Candidate,
+    Deletion,
+    Fingerprint,
+    GroupState,
+    KafkaRecord,
+    Refusal,
+    Text,
+)
 
 MAX_TEXTS = 32
 """Texts kept per group, newest last: prompts that use titles give every duplicate its own."""
@@ -40,17 +47,39 @@ class Store(Protocol):
         ...
 
 
-@dataclass(slots=True)
-class Request:
-    """A candidate whose generation is under way."""
+@dataclass(frozen=True, slots=True)
+class Case:
+    """An upload and what it asks; prompts are rendered and hashed once for both."""
 
     candidate: Candidate
-    event_id: str
     questions: tuple[Question, ...]
-    """What is asked of the model; the candidate's other texts are known or pending elsewhere."""
+    event_id: str
+
+
+@dataclass(slots=True)
+class Request:
+    """A case whose generation is under way."""
+
+    case: Case
+    questions: tuple[Question, ...]
+    """What is asked of the model; the case's other texts are known or pending elsewhere."""
     attempt: int
     sampling: Sampling
+    request_id: str
     future: Future[Generation]
+    refusals: tuple[Refusal, ...] = ()
+    """Answers refused so far. They go out with the outcome: the state knows nothing of attempts."""
+
+
+@dataclass(slots=True)
+class Streak:
+    """Failures of a group in a row."""
+
+    failures: int = 0
+    cause: str | None = None
+    """Of the last one; None when the picture was to blame."""
+    captions_before: int = 0
+    """Captions the captioner had produced when the first one failed."""
 
 
 @dataclass(slots=True)
@@ -61,49 +90,69 @@ class Group:
     requests: list[Request] = field(default_factory=list)
     deletions: list[Deletion] = field(default_factory=list)
     waiting: int | None = 0
-    """Duplicates in the bag; None when this process cannot know, after a restore."""
-    failures: int = 0
-    """Uploads in a row that got no text."""
+    """Duplicates in the bag, at most; None when this process cannot know, after a restore."""
+    streak: Streak = field(default_factory=Streak)
+    shrunk: bool = False
+    """Something left the state. Should the bundle fail, the state has it again and this copy does not."""
     touched: float = 0.0
 
     def state(self) -> GroupState:
         """What the cell must hold."""
-        pending = tuple(request.candidate for request in self.requests)
+        pending = tuple(request.case.candidate for request in self.requests)
         return GroupState(tuple(self.texts), pending, tuple(self.deletions))
 
     def text_for(self, candidate: Candidate, question: Question, rule: SimilarityRule) -> Text | None:
-        """A text that answers the question and was written for the same picture; the newest first.
+        """The oldest text that answers the question and was written for the same picture.
 
         The picture a text was written for need not be the leader (that may have failed, or not asked for this
-        language), so it is compared again: similarity never chains.
+        language), so it is compared again: similarity never chains. The oldest, so that an upload delivered
+        again gets the text it got before.
         """
-        for text in reversed(self.texts):
-            if text.reuse_key == question.reuse_key and _same(
-                candidate, text.sha256, text.fingerprint, rule
-            ):
+        for text in self.texts:
+            if text.reuse_key == question.reuse_key and _same(candidate, text.sha256, text.fingerprint, rule):
                 return text
         return None
+
+    def missing(self, case: Case, rule: SimilarityRule) -> tuple[Question, ...]:
+        """The questions that no kept text answers."""
+        return tuple(q for q in case.questions if self.text_for(case.candidate, q, rule) is None)
 
     def is_asked(self, candidate: Candidate, question: Question, rule: SimilarityRule) -> bool:
         """Whether a pending request will answer the question for the same picture."""
         return any(
             question.reuse_key == asked.reuse_key
-            and _same(candidate, request.candidate.picture.sha256, request.candidate.fingerprint, rule)
+            and _same(candidate, request.case.candidate.picture.sha256, mark, rule)
             for request in self.requests
+            for mark in (request.case.candidate.fingerprint,)
             for asked in request.questions
         )
 
+    def is_pending(self, record: KafkaRecord) -> bool:
+        """Whether this very record is pending: it was read twice, or its bundle is tried again."""
+        place = record.coordinates()
+        return any(request.case.candidate.record.coordinates() == place for request in self.requests)
+
     def add_text(self, text: Text) -> None:
         """Keep a text, dropping the oldest beyond `MAX_TEXTS` and any it replaces."""
-        self.texts = [
-            t for t in self.texts if (t.reuse_key, t.sha256) != (text.reuse_key, text.sha256)
-        ]
-        self.texts = [*self.texts, text][-MAX_TEXTS:]
+        kept = [t for t in self.texts if (t.reuse_key, t.sha256) != (text.reuse_key, text.sha256)]
+        self.texts = [*kept, text][-MAX_TEXTS:]
+
+    def add_deletion(self, deletion: Deletion) -> None:
+        """Remember a deletion until nothing is owed any more."""
+        if deletion not in self.deletions:
+            self.deletions.append(deletion)
+
+    def forget_texts_of(self, image_id: str) -> bool:
+        """Drop the texts written for an image; whether there were any."""
+        kept = [text for text in self.texts if text.image_id != image_id]
+        dropped = len(kept) < len(self.texts)
+        self.texts = kept
+        return dropped
 
     def forget_deleted(self) -> None:
         """Nothing is owed any more: the texts of deleted images go, and the deletions with them."""
-        gone = {deletion.image_id for deletion in self.deletions}
-        self.texts = [text for text in self.texts if text.image_id not in gone]
+        for deletion in self.deletions:
+            self.forget_texts_of(deletion.image_id)
         self.deletions.clear()
 
     def is_deleted(self, candidate: Candidate) -> bool:
@@ -125,10 +174,3 @@ def precedes(record: KafkaRecord, other: KafkaRecord) -> bool:
     if (record.topic, record.partition) == (other.topic, other.partition):
         return record.offset < other.offset
     return record.timestamp_ms <= other.timestamp_ms
-
-
-def missing(
-    group: Group, candidate: Candidate, questions: Sequence[Question], rule: SimilarityRule
-) -> tuple[Question, ...]:
-    """The questions that no kept text answers."""
-    return tuple(q for q in questions if group.text_for(candidate, q, rule) is None)

@@ -11,7 +11,7 @@ import collections
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 
 from transforms.captioner.api import Captioner, CaptionerOptions, CaptionRequest, Generation
 from transforms.captioner.load import create
@@ -80,16 +80,23 @@ class Inflight:
 
     def wait(self, future: Future[Generation], seconds: float | None = None) -> bool:
         """Wait until the future is settled; whether it is. Without ``seconds`` a stall raises `CaptionerStalled`."""
-        done = threading.Event()
-        future.add_done_callback(lambda _: done.set())
-        if done.wait(self._stall if seconds is None else seconds):
+        try:
+            future.exception(self._stall if seconds is None else seconds)
+        except CancelledError:
             return True
-        if seconds is None:
+        except TimeoutError:
+            if future.done() or seconds is not None:
+                return future.done()
             raise CaptionerStalled(
                 f"the captioner did not settle a request in `{self._stall:g}` s; "
                 "look at its log and at the card, then restart the job from its checkpoint"
-            )
-        return False
+            ) from None
+        return True
+
+    def forget(self, request_id: str) -> None:
+        """Ask anew when this request is submitted again."""
+        with self._lock:
+            self._futures.pop(request_id, None)
 
     def _known(self, request_id: str) -> Future[Generation] | None:
         with self._lock:
@@ -107,13 +114,15 @@ class Inflight:
         self._room.release()
 
     def _evict(self) -> None:
-        oldest = self._clock() - self._retain_seconds
-        for request_id in list(self._futures):
-            future, since = self._futures[request_id]
-            if since > oldest and len(self._futures) <= self._retain_results:
+        oldest, excess = self._clock() - self._retain_seconds, len(self._futures) - self._retain_results
+        gone = []
+        for request_id, (future, since) in self._futures.items():
+            if since > oldest and excess <= 0:
                 break
-            if not future.done():
-                break
+            if future.done():  # what is not yet is never dropped, and is never much
+                gone.append(request_id)
+                excess -= 1
+        for request_id in gone:
             del self._futures[request_id]
 
 
@@ -125,19 +134,28 @@ class Outcomes:
     SHARE = 0.8
 
     def __init__(self) -> None:
+        self.captions = 0
+        """Captions so far."""
         self._recent: collections.deque[str | None] = collections.deque(maxlen=self.WINDOW)
         self._lock = threading.Lock()
 
-    def add(self, cause: str | None) -> None:
-        """Record one upload's outcome; None is a caption. Raises `CaptionerBroken` when the job should stop."""
+    def add(self, cause: str | None, detail: str = "") -> None:
+        """Record one upload's outcome; None is a caption. Raises `CaptionerBroken` when the job should stop.
+
+        ``cause`` is what outcomes are compared by, ``detail`` what is only told.
+        """
         with self._lock:
             self._recent.append(cause)
-            if cause is None or len(self._recent) < self.ENOUGH:
+            if cause is None:
+                self.captions += 1
+                return
+            if len(self._recent) < self.ENOUGH:
                 return
             share = self._recent.count(cause) / len(self._recent)
         if share >= self.SHARE:
+            told = f"{cause}: {detail}" if detail else cause
             raise CaptionerBroken(
-                f"`{share:.0%}` of the last {len(self._recent)} uploads failed alike: {cause}; the job stops so that "
+                f"`{share:.0%}` of the last {len(self._recent)} uploads failed alike: {told}; the job stops so that "
                 "the topic is not emptied into dead letters. Mend the model or its prompts and start again"
             )
 

@@ -298,3 +298,20 @@ class Publication:
 
     audits: tuple[Outgoing, ...]
     records: tuple[Outgoing, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """What Caption image publishes, in order: exactly one of the two is set."""
+
+    caption: Caption | None = None
+    tombstone: Tombstone | None = None
+
+    @property
+    def record(self) -> KafkaRecord:
+        """The upload or deletion it answers."""
+        if self.caption is not None:
+            return self.caption.record
+        if self.tombstone is not None:
+            return self.tombstone.record
+        raise ValueError("a finished output is a caption or a tombstone; this one is neither")

@@ -20,7 +20,9 @@ class KafkaOptions:
     bootstrap_servers: str = "localhost:9092"
     """Comma-separated ``host:port``."""
     timeout_seconds: float = 30.0
-    """For a first answer, for a send and for progress of a read."""
+    """For a send, and for progress of a read."""
+    connect_seconds: float = 10.0
+    """For a first answer."""
     client_id: str = "captionstream"
 
     def __post_init__(self) -> None:
@@ -42,7 +44,7 @@ def _answering(options: KafkaOptions) -> Iterator[None]:
         yield
     except KafkaError as error:
         raise BrokerUnreachable(
-            f"no broker at `{options.bootstrap_servers}` answered in {options.timeout_seconds:g} s "
+            f"no broker at `{options.bootstrap_servers}` answered in {options.connect_seconds:g} s "
             f"(`{type(error).__name__}`); check --bootstrap-servers and that the broker is running"
         ) from error
 
@@ -53,7 +55,7 @@ def consumer(options: KafkaOptions) -> Any:
         return KafkaConsumer(
             bootstrap_servers=options.bootstrap_servers,
             client_id=options.client_id,
-            bootstrap_timeout_ms=options.timeout_ms,
+            bootstrap_timeout_ms=int(options.connect_seconds * 1000),
             enable_auto_commit=False,
             auto_offset_reset="none",
             isolation_level="read_committed",
@@ -67,7 +69,7 @@ def producer(options: KafkaOptions) -> Any:
         return KafkaProducer(
             bootstrap_servers=options.bootstrap_servers,
             client_id=options.client_id,
-            bootstrap_timeout_ms=options.timeout_ms,
+            bootstrap_timeout_ms=int(options.connect_seconds * 1000),
             max_block_ms=options.timeout_ms,
             acks="all",
             enable_idempotence=True,

@@ -140,7 +140,7 @@ class _ReadRange(beam.DoFn):
 def read_span(client: Any, span: Span, options: KafkaOptions) -> Iterator[KafkaRecord]:
     """The span's records; gaps of compaction and of transactions are stepped over.
 
-    Raises `OffsetsUnavailable` when retention has taken the start away, `BrokerUnreachable` when the read stalls.
+    Raises `OffsetsUnavailable` when retention has taken the start away, `BrokerUnreachable` when it stalls.
     """
     place = TopicPartition(span.topic, span.partition)
     client.assign([place])
@@ -152,8 +152,8 @@ def read_span(client: Any, span: Span, options: KafkaOptions) -> Iterator[KafkaR
             polled = client.poll(timeout_ms=500, max_records=500).get(place, [])
         except OffsetOutOfRangeError as error:
             raise OffsetsUnavailable(
-                f"offset `{position}` of `{span.topic}` partition {span.partition} is no longer in the topic; "
-                "its retention is too short for this replay, start later with --from"
+                f"offset `{position}` of `{span.topic}` partition {span.partition} is not in the topic "
+                "any more; its retention is too short for this replay, start later with --from"
             ) from error
         for message in polled:
             if message.offset >= span.stop:

@@ -1,4 +1,4 @@
-"""Write: produces publications, audit records first, and checks every acknowledgement before the bundle ends."""
+"""Write: produces publications, audit records first; a bundle ends when all of it is acknowledged."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ class WriteRecords(beam.DoFn):
 
 
 class WriteDeadLetters(WriteRecords):
-    """Writes dead letters. There is nowhere else to put one, so too large a one loses our stack trace, or stops the job."""
+    """Writes dead letters. One that is too large loses our stack trace; if that is not enough, the job stops."""
 
     def _flush(self) -> list[DeadLetter]:
         buffer, self._buffer = self._buffer, []
@@ -128,7 +128,8 @@ class WriteDeadLetters(WriteRecords):
         ]
         if still := self._send(slim):
             raise JobError(
-                f"a dead letter of `{len(still[0].value or b'')}` bytes is too large for topic `{still[0].topic}`; "
-                "raise its max.message.bytes to that of the uploads topic and some room for headers"
+                f"a dead letter of `{len(still[0].value or b'')}` bytes is too large for topic "
+                f"`{still[0].topic}`; raise its max.message.bytes to that of the uploads topic "
+                "and some room for headers"
             )
         return []

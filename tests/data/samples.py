@@ -98,7 +98,9 @@ def candidate(
     return Candidate(source, upload(image_id, **asked), held, mark, deleted)
 
 
-def deletion(image_id: str = "img-1", offset: int = 0, partition: int = 0, merchant: str = "shop") -> Deletion:
+def deletion(
+    image_id: str = "img-1", offset: int = 0, partition: int = 0, merchant: str = "shop"
+) -> Deletion:
     """A record with a null value."""
     return Deletion(record(offset, image_id.encode(), None, partition=partition), image_id, merchant)
 

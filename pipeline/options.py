@@ -1,0 +1,169 @@
+"""The command line's options, and the configuration they make. Imports nothing heavy until asked to."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pipeline.config import Config
+    from schemas.codec import WireFormat
+    from transforms.similarity import SimilarityRule
+
+DEMO_EXAMPLE = "example:\n  captionstream demo --seed 7 --report report.html\n"
+REPLAY_EXAMPLE = """example:
+  captionstream replay --bootstrap-servers broker:9092 --topic image-uploads \\
+      --captions-topic image-captions --dead-letters-topic image-captions-dead-letters \\
+      --audit-topic image-captions-audit --model /models/Qwen3-VL-8B-Instruct --device cuda --dtype bfloat16
+
+The topics must exist. Uploads are Avro of schema ImageUpload (schemas/image_upload.avsc).
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    top = argparse.ArgumentParser(
+        prog="captionstream", description="Kafka image-upload events in, Avro caption records out."
+    )
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    demo = _command(
+        commands, "demo", "run the whole job on a real local broker and check every event", DEMO_EXAMPLE
+    )
+    demo.add_argument("--seed", type=int, default=1, help="which script of events (default 1)")
+    demo.add_argument("--report", default="captionstream-report.html", help="HTML report to write")
+    demo.add_argument("--json", action="store_true", help="print one JSON object instead of the table")
+    replay = _command(commands, "replay", "caption what a topic holds, then stop", REPLAY_EXAMPLE)
+    _add_replay(replay)
+    return top
+
+
+def _command(commands: Any, name: str, summary: str, example: str) -> argparse.ArgumentParser:
+    command: argparse.ArgumentParser = commands.add_parser(
+        name,
+        help=summary,
+        description=f"{summary[0].upper()}{summary[1:]}.\n\n{example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument("--verbose", action="store_true", help="show logs and traces")
+    return command
+
+
+def _add_replay(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
+    add("--json", action="store_true", help="print the counters as one JSON object")
+    group = command.add_argument_group("topics")
+    group.add_argument("--bootstrap-servers", default="localhost:9092", help="host:port, comma-separated")
+    group.add_argument("--topic", default="image-uploads", help="upload events")
+    group.add_argument("--captions-topic", default="image-captions")
+    group.add_argument("--dead-letters-topic", default="image-captions-dead-letters")
+    group.add_argument("--audit-topic", default="image-captions-audit")
+    group.add_argument(
+        "--from", dest="start", default="earliest", help="earliest, or an ISO time with a zone"
+    )
+    group.add_argument("--to", dest="stop", default="latest", help="latest (now), or an ISO time with a zone")
+    group.add_argument("--upload-format", choices=("avro", "confluent"), default="avro")
+    group.add_argument(
+        "--schema-id",
+        action="append",
+        default=[],
+        metavar="ID=FILE",
+        help="writer schema of a Confluent schema id; `image_upload` names the bundled one; repeatable",
+    )
+    group = command.add_argument_group("pictures")
+    group.add_argument("--file-root", help="the one directory that file: addresses may lead to")
+    group.add_argument("--max-image-bytes", type=int, help="cap on a picture's bytes (default 20 MiB)")
+    group.add_argument("--max-image-pixels", type=int, help="cap on a picture's pixels (default 50 M)")
+    group.add_argument("--max-image-frames", type=int, help="cap on an animation's frames (default 1000)")
+    group.add_argument("--max-encoded-bytes", type=int, help="larger ones are scaled first (default 512 KiB)")
+    group = command.add_argument_group("duplicates")
+    group.add_argument("--preset", choices=("strict", "balanced", "lenient"), default="balanced")
+    group.add_argument("--max-hash-distance", type=int, help="phash bits, 0 to 16; overrides the preset")
+    group.add_argument("--max-colour-distance", type=float, help="CIE76 dE; overrides the preset")
+    group = command.add_argument_group("captioner")
+    group.add_argument("--captioner", choices=("huggingface", "fake"), default="huggingface")
+    group.add_argument("--model", default="tiny", help="checkpoint directory, hub id, or the bundled `tiny`")
+    group.add_argument("--revision", default="", help="of a hub id; recorded as given for a directory")
+    group.add_argument("--download", action="store_true", help="allow the model hub to be asked")
+    group.add_argument("--device", default="cpu", help="cpu or cuda")
+    group.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32")
+    group.add_argument("--slots", type=int, default=8, help="pictures generated at once (default 8)")
+    group.add_argument(
+        "--max-pixels", type=int, default=768 * 768, help="pixels the model sees (default 768x768)"
+    )
+    group.add_argument("--prompts", help="prompt library: `default`, `tiny` or a TOML file")
+    group.add_argument("--max-attempts", type=int, help="answers before a dead letter (default 3)")
+
+
+def wire_format(name: str, schema_ids: list[str]) -> WireFormat:
+    """``--upload-format`` and ``--schema-id``. Raises `ConfigInvalid`."""
+    from schemas.codec import WireFormat
+    from transforms.errors import ConfigInvalid
+
+    schemas = []
+    for pair in schema_ids:
+        number, _, file = pair.partition("=")
+        if not number.isdigit() or not file:
+            raise ConfigInvalid(
+                f"schema id `{pair}` is not ID=FILE; mend --schema-id, for example 7=upload.avsc"
+            )
+        schemas.append((int(number), file))
+    if name == "avro" and schemas:
+        raise ConfigInvalid("`--schema-id` is for Confluent's wire format; add --upload-format confluent")
+    return WireFormat(name, tuple(schemas))
+
+
+def similarity_rule(arguments: argparse.Namespace) -> SimilarityRule:
+    """``--preset`` and what overrides it."""
+    from dataclasses import replace
+
+    from transforms.similarity import PRESETS
+
+    wanted = {
+        "max_hash_distance": arguments.max_hash_distance,
+        "max_colour_distance": arguments.max_colour_distance,
+    }
+    return replace(PRESETS[arguments.preset], **_given(wanted))
+
+
+def replay_config(arguments: argparse.Namespace) -> Config:
+    """Everything ``replay`` was told. Raises `ConfigInvalid`."""
+    from pipeline.config import Config, Topics
+    from pipeline.kafka.connection import KafkaOptions
+    from transforms.captioner.api import CaptionerOptions
+    from transforms.fetch import FetchLimits
+    from transforms.inspect import InspectLimits
+    from transforms.review import ReviewPolicy
+
+    pictures = {
+        "max_bytes": arguments.max_image_bytes,
+        "max_pixels": arguments.max_image_pixels,
+        "max_frames": arguments.max_image_frames,
+        "max_encoded": arguments.max_encoded_bytes,
+    }
+    return Config(
+        kafka=KafkaOptions(arguments.bootstrap_servers),
+        topics=Topics(
+            arguments.topic, arguments.captions_topic, arguments.dead_letters_topic, arguments.audit_topic
+        ),
+        uploads_wire=wire_format(arguments.upload_format, arguments.schema_id),
+        fetch=FetchLimits(arguments.file_root, **_given({"max_bytes": arguments.max_image_bytes})),
+        inspect=InspectLimits(**_given(pictures), model_max_pixels=arguments.max_pixels),
+        similarity=similarity_rule(arguments),
+        captioner=CaptionerOptions(
+            kind=arguments.captioner,
+            model=arguments.model,
+            revision=arguments.revision,
+            slots=arguments.slots,
+            dtype=arguments.dtype,
+            device=arguments.device,
+            max_pixels=arguments.max_pixels,
+            download=arguments.download,
+        ),
+        prompts=arguments.prompts or ("tiny" if arguments.model == "tiny" else "default"),
+        review=ReviewPolicy(**_given({"max_attempts": arguments.max_attempts})),
+    )
+
+
+def _given(values: dict[str, Any]) -> dict[str, Any]:
+    """What was said; the rest keeps the default that stands beside its field."""
+    return {name: value for name, value in values.items() if value is not None}

@@ -1,0 +1,68 @@
+"""The job's shape: step names and coders are part of every savepoint."""
+
+import apache_beam as beam
+from apache_beam.coders import Coder
+from apache_beam.pipeline import PipelineVisitor
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+
+from pipeline.config import Config
+from pipeline.graph import build
+from pipeline.kafka.replay import ReadUploads, Span
+from transforms.caption import CaptionOptions
+from transforms.coders import AvroCoder
+
+STEPS = [
+    "Read uploads",
+    "Decode event",
+    "Fetch image",
+    "Inspect image",
+    "Fingerprint",
+    "Candidate arrives",
+    "Deletion arrives",
+    "All arrivals",
+    "By scope",
+    "Find duplicate",
+    "Caption image",
+    "Encode caption",
+    "Write captions",
+    "Encode refusal",
+    "Write audit",
+    "All dead letters",
+    "Encode dead letter",
+    "Write dead letters",
+]
+
+
+def _pipeline() -> beam.Pipeline:
+    pipeline = beam.Pipeline(runner=FnApiRunner())
+    config = Config(prompts="tiny")
+    build(pipeline | "Read uploads" >> ReadUploads(config.kafka, [Span("t", 0, 0, 5)]), config)
+    return pipeline
+
+
+def test_step_names_are_the_published_list() -> None:
+    names = [part.full_label for part in _pipeline().transforms_stack[0].parts]
+    assert names == STEPS
+
+
+def test_everything_that_crosses_a_stage_is_avro() -> None:
+    found: dict[str, Coder] = {}
+
+    class Coders(PipelineVisitor):
+        def visit_value(self, value, producer):  # type: ignore[no-untyped-def]
+            found[f"{producer.full_label}[{value.tag}]"] = beam.coders.registry.get_coder(value.element_type)
+
+    _pipeline().visit(Coders())
+    wrong = {}
+    for name, coder in found.items():
+        if name.split("[")[0].startswith(("Read uploads/", "Write")) or name.startswith("["):
+            continue
+        parts = coder.coders() if hasattr(coder, "coders") else [coder]
+        if not isinstance(parts[-1], AvroCoder):
+            wrong[name] = coder
+    assert wrong == {}
+
+
+def test_texts_outlive_the_duplicate_index() -> None:
+    options: CaptionOptions = Config().caption_options()
+    assert options.keep_texts_seconds > 60 * 24 * 3600

@@ -1,0 +1,144 @@
+"""What becomes of an answer: reviewed texts, the caption record, or the error of a failed request. Pure functions."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from transforms.captioner.api import CaptionerInfo, Completion, Generation
+from transforms.errors import CaptionFailed, CaptionRejected, InputError
+from transforms.fingerprint import colour_distance, hash_distance
+from transforms.group import Case, Request
+from transforms.plan import Question
+from transforms.review import ReviewPolicy, review
+from transforms.values import Candidate, Caption, Refusal, Text
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A reviewed generation."""
+
+    accepted: tuple[Text, ...]
+    refused: dict[Question, tuple[str, ...]]
+    """The questions to ask again, with the rules their answers broke."""
+    refusals: tuple[Refusal, ...]
+
+
+def judge(request: Request, generation: Generation, policy: ReviewPolicy, info: CaptionerInfo) -> Verdict:
+    """Review every completion of a request."""
+    accepted: list[Text] = []
+    refused: dict[Question, tuple[str, ...]] = {}
+    refusals: list[Refusal] = []
+    case = request.case
+    candidate = case.candidate
+    for question, completion in zip(request.questions, generation.completions, strict=True):
+        rules = review(completion.text, question.prompt.language, policy)
+        text = _text(request, question, completion, generation.milliseconds, rules, policy.version, info)
+        if rules:
+            refused[question] = rules
+            refusals.append(
+                Refusal(case.event_id, candidate.record, candidate.upload, candidate.picture, text)
+            )
+        else:
+            accepted.append(text)
+    return Verdict(tuple(accepted), refused, tuple(refusals))
+
+
+def _text(
+    request: Request,
+    question: Question,
+    completion: Completion,
+    milliseconds: int,
+    rules: tuple[str, ...],
+    policy_version: str,
+    info: CaptionerInfo,
+) -> Text:
+    candidate, prompt, sampling = request.case.candidate, question.prompt, request.sampling
+    return Text(
+        reuse_key=question.reuse_key,
+        language=prompt.language,
+        caption=completion.text.strip(),
+        finish_reason=completion.finish_reason,
+        prompt_id=prompt.prompt_id,
+        prompt_version=prompt.prompt_version,
+        prompt_sha256=prompt.digest(),
+        input_tokens=completion.input_tokens,
+        output_tokens=completion.output_tokens,
+        generation_ms=milliseconds,
+        temperature=sampling.temperature,
+        top_p=sampling.top_p,
+        attempt=request.attempt,
+        seed=None if sampling.greedy else sampling.seed,
+        rules=rules,
+        policy_version=policy_version,
+        model=info.model,
+        model_revision=info.revision,
+        image_id=candidate.upload.image_id,
+        sha256=candidate.picture.sha256,
+        fingerprint=candidate.fingerprint,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why an upload gets no caption."""
+
+    error: InputError
+    cause: str | None
+    """What failures with one reason share; None when the picture is to blame."""
+    detail: str = ""
+
+
+def failed(error: Exception) -> Failure:
+    """The failure of a request whose future raised."""
+    if isinstance(error, InputError):
+        return Failure(error, None)
+    kind = type(error).__name__
+    wrapped = CaptionFailed(f"the captioner failed with `{kind}`; redrive it when the captioner is well")
+    # Not chained: where it was raised is enough, its words may hold a secret.
+    wrapped.__traceback__ = error.__traceback__
+    return Failure(wrapped, f"caption_failed `{kind}`", str(error)[:200])
+
+
+def rejected(attempts: int, refused: dict[Question, tuple[str, ...]]) -> Failure:
+    """The failure of a request whose every answer the review refused."""
+    rules = ", ".join(f"{q.prompt.language}: {'+'.join(broken)}" for q, broken in refused.items())
+    error = CaptionRejected(
+        f"`{attempts}` answers were refused by the review (`{rules}`); "
+        "see the audit topic, mend the prompt or the policy and redrive it"
+    )
+    return Failure(error, "caption_rejected", rules)
+
+
+def seed_of(event_id: str, attempt: int) -> int:
+    """Seed of a retry, 31 bits: the same upload's retries are repeatable and differ from each other."""
+    return int.from_bytes(hashlib.sha256(f"{event_id}/{attempt}".encode()).digest()[:4], "big") >> 1
+
+
+def caption_of(case: Case, texts: tuple[Text, ...]) -> Caption:
+    """The caption record: a text is reused when the model saw another upload's picture for it."""
+    candidate = case.candidate
+    upload, picture = candidate.upload, candidate.picture
+    reused = tuple((text.image_id, text.sha256) != (upload.image_id, picture.sha256) for text in texts)
+    # Of several sources the farthest is named: the record must not look better than it is.
+    sources = [(_distance(candidate, text), text) for text, flag in zip(texts, reused, strict=True) if flag]
+    (bits, colour), source = max(sources, key=lambda pair: pair[0], default=((None, None), None))
+    return Caption(
+        case.event_id,
+        candidate.record,
+        upload,
+        picture,
+        candidate.fingerprint,
+        texts,
+        reused,
+        None if source is None else source.image_id,
+        bits,
+        colour,
+    )
+
+
+def _distance(candidate: Candidate, text: Text) -> tuple[int, float]:
+    return (
+        hash_distance(candidate.fingerprint, text.fingerprint),
+        colour_distance(candidate.fingerprint, text.fingerprint),
+    )

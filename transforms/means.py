@@ -1,0 +1,41 @@
+"""What the caption stage works with and what it gives out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from transforms.captioner.api import Sampling
+from transforms.inflight import Inflight
+from transforms.plan import Planner
+from transforms.review import ReviewPolicy
+from transforms.similarity import SimilarityRule
+from transforms.values import Caption, DeadLetter, Refusal, Tombstone
+
+STAGE = "Caption image"
+Output = Caption | Tombstone | Refusal | DeadLetter
+
+
+@dataclass(frozen=True, slots=True)
+class DeskOptions:
+    """How the caption stage asks and waits."""
+
+    sampling: Sampling = Sampling()
+    retry_sampling: Sampling = Sampling(temperature=0.7, top_p=0.9)
+    """A refused greedy answer would come out the same again, so retries sample; the seed comes from the event."""
+    max_waiting: int = 64
+    """Duplicates that wait for one leader; the next one waits inside the stage until the leader is done."""
+    max_failures: int = 3
+    """Uploads of a group that may fail in a row before those that wait fail with them."""
+    distrust_seconds: float = 5.0
+    """A group this process has not touched for so long may have lived elsewhere: its state is read again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What every visit works with; shared by the DoFn instances of the process."""
+
+    planner: Planner
+    inflight: Inflight
+    rule: SimilarityRule
+    policy: ReviewPolicy
+    options: DeskOptions

@@ -1,0 +1,122 @@
+"""How one upload or deletion of a group is served: answered, submitted, or left to wait. No Beam."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+
+from transforms.answer import caption_of, seed_of
+from transforms.captioner.api import CaptionRequest
+from transforms.dead_letter import dead_letter
+from transforms.errors import InputError
+from transforms.group import Case, Group, Request, Store
+from transforms.means import STAGE, Means, Output
+from transforms.metrics import count
+from transforms.plan import Question, event_id
+from transforms.values import Candidate, Deletion, GroupState, Tombstone
+
+
+class Serving:
+    """Changes one group and its state; what is finished gathers in ``out``, in the order it must be sent.
+
+    An exception leaves the group half changed: the caller must drop it, as the runner drops the state.
+    """
+
+    def __init__(self, means: Means, group: Group, store: Store) -> None:
+        self.group = group
+        self.out: list[Output] = []
+        self.means = means
+        self.store = store
+
+    def resume(self, state: GroupState) -> None:
+        """Submit again what the state says is pending; the captioner's answers of this process are still known."""
+        for candidate in state.pending:
+            self.serve(candidate)
+        if self.group.state() != state:
+            self.group.shrunk = True
+            self.store.write(self.group.state())
+
+    def serve(self, candidate: Candidate) -> None:
+        """Answer an upload, submit it, or let it wait for a request that will answer it."""
+        group = self.group
+        if group.is_pending(candidate.record):
+            self.store.write(group.state())  # the bundle that wrote it before may have failed
+            return
+        case = self.case(candidate)
+        if case is None:
+            return
+        owed = group.missing(case, self.means.rule)
+        if not owed:
+            self.finish(case)
+            return
+        if unasked := self.unasked(case, owed):
+            self.submit(case, unasked)
+            self.store.write(group.state())
+            return
+        count("waited")
+        self.store.add_waiting(candidate)
+        if group.waiting is not None:
+            group.waiting += 1
+
+    def delete(self, deletion: Deletion) -> None:
+        """The tombstone goes out at once, and again after a caption of the image that is still owed."""
+        count("deletions")
+        self.out.append(Tombstone(deletion.record, deletion.image_id))
+        dropped = self.group.forget_texts_of(deletion.image_id)
+        if self.group.requests:
+            self.group.add_deletion(deletion)
+        if dropped or self.group.requests:
+            self.store.write(self.group.state())
+
+    def case(self, candidate: Candidate) -> Case | None:
+        """None when the prompt library does not serve it (any more): then it is a dead letter."""
+        try:
+            questions = self.means.planner.plan(candidate.upload)
+        except InputError as error:
+            self.fail(candidate, error)
+            return None
+        identity = event_id(candidate.upload, candidate.picture.sha256, questions)
+        return Case(candidate, questions, identity)
+
+    def is_full(self) -> bool:
+        """Whether no further duplicate may wait."""
+        return (self.group.waiting or 0) >= self.means.options.max_waiting
+
+    def unasked(self, case: Case, owed: tuple[Question, ...]) -> tuple[Question, ...]:
+        """Those of the missing questions that no pending request answers."""
+        rule = self.means.rule
+        return tuple(q for q in owed if not self.group.is_asked(case.candidate, q, rule))
+
+    def submit(self, case: Case, questions: tuple[Question, ...], after: Request | None = None) -> None:
+        """Ask; ``after`` is the refused request that this one repeats."""
+        attempt = 0 if after is None else after.attempt + 1
+        sampling = self.means.options.sampling
+        if attempt:
+            sampling = replace(self.means.options.retry_sampling, seed=seed_of(case.event_id, attempt))
+        asked = "".join(q.reuse_key for q in questions) + sampling.key()
+        request = CaptionRequest(
+            f"{case.event_id}/{hashlib.sha256(asked.encode()).hexdigest()[:16]}/{attempt}",
+            case.candidate.picture.encoded,
+            tuple(q.prompt for q in questions),
+            sampling,
+            case.candidate.upload.merchant,
+        )
+        future = self.means.inflight.submit(request)
+        count("requests_submitted")
+        refusals = () if after is None else after.refusals
+        self.group.requests.append(
+            Request(case, questions, attempt, sampling, request.request_id, future, refusals)
+        )
+
+    def finish(self, case: Case) -> None:
+        """Send the caption: all its texts are there."""
+        candidate = case.candidate
+        found = (self.group.text_for(candidate, q, self.means.rule) for q in case.questions)
+        self.out.append(caption_of(case, tuple(text for text in found if text is not None)))
+        count("captions")
+        if self.group.is_deleted(candidate):
+            self.out.append(Tombstone(candidate.record, candidate.upload.image_id))
+
+    def fail(self, candidate: Candidate, error: InputError) -> None:
+        """Send the dead letter."""
+        self.out.append(dead_letter(candidate.record, STAGE, error))

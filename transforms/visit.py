@@ -1,0 +1,142 @@
+"""One look at one group: what is done is collected, what failed retried, who waits served or promoted. No Beam."""
+
+from __future__ import annotations
+
+from concurrent.futures import CancelledError
+
+from transforms.answer import Failure, failed, judge, rejected
+from transforms.errors import CaptionerBroken, CaptionFailed
+from transforms.group import Request
+from transforms.metrics import count
+from transforms.serving import Serving
+from transforms.values import Candidate, Deletion, Text
+
+
+class Visit(Serving):
+    """Serves arrivals, and settles what is done."""
+
+    def settle(self, to_the_end: bool) -> None:
+        """Collect finished requests and serve those who wait for them, until nothing more can be done now."""
+        group, sent, changed = self.group, len(self.out), False
+        while True:
+            if to_the_end and group.requests:
+                self.means.inflight.wait(group.requests[0].future)
+            done = [request for request in group.requests if request.future.done()]
+            for request in done:
+                group.requests.remove(request)
+                self._collect(request)
+            if done or group.waiting is None:
+                self._serve_waiting()
+                changed = True
+            if not done and not (to_the_end and group.requests):
+                break
+        if not changed:
+            return
+        if not group.requests:
+            group.forget_deleted()
+        group.shrunk = group.shrunk or len(self.out) > sent
+        self.store.write(group.state())
+
+    def _serve_waiting(self) -> None:
+        if self.group.waiting == 0:
+            return
+        waiting = self.store.waiting()
+        still = [candidate for candidate in waiting if not self._advance(candidate)]
+        if len(still) != len(waiting):
+            self.group.shrunk = True
+            self.store.clear_waiting()
+            for candidate in still:
+                self.store.add_waiting(candidate)
+        self.group.waiting = len(still)
+
+    def _advance(self, candidate: Candidate) -> bool:
+        """Serve one who waits; whether it need not wait in the bag any longer."""
+        case = self.case(candidate)
+        if case is None:
+            return True
+        owed = self.group.missing(case, self.means.rule)
+        if not owed:
+            self.finish(case)
+            return True
+        unasked = self.unasked(case, owed)
+        if not unasked:
+            return False
+        if self._hopeless():
+            failures = self.group.streak.failures
+            self.fail(
+                candidate,
+                CaptionFailed(
+                    f"`{failures}` copies of this picture failed before it; see their dead letters"
+                ),
+            )
+            return True
+        count("promoted")
+        self.submit(case, unasked)
+        return True
+
+    def _hopeless(self) -> bool:
+        """Whether the picture is to blame. A captioner that answers nobody is not believed to know pictures."""
+        streak = self.group.streak
+        if streak.failures < self.means.options.max_failures:
+            return False
+        return streak.cause is None or self.means.inflight.outcomes.captions > streak.captions_before
+
+    def _collect(self, request: Request) -> None:
+        try:
+            generation = request.future.result()
+        except CancelledError as error:
+            raise CaptionerBroken(
+                f"the captioner was closed while it owed a caption of `{request.case.candidate.upload.image_id}`; "
+                "start the job again from its checkpoint"
+            ) from error
+        except Exception as error:  # whatever a model may raise
+            # Forgotten, so that a copy or a redriven upload asks again instead of getting the old error.
+            self.means.inflight.forget(request.request_id)
+            self._give_up(request, failed(error))
+            return
+        verdict = judge(request, generation, self.means.policy, self.means.inflight.captioner.info)
+        count("generations")
+        count("texts_refused", len(verdict.refusals))
+        count("tokens_in", sum(c.input_tokens for c in generation.completions))
+        count("tokens_out", sum(c.output_tokens for c in generation.completions))
+        request.refusals += verdict.refusals
+        for text in verdict.accepted:
+            self._add_text(request.case.candidate, text)
+        attempts = request.attempt + 1
+        if not verdict.refused:
+            self._succeed(request)
+        elif attempts < self.means.policy.max_attempts:
+            count("retries")
+            self.submit(request.case, tuple(verdict.refused), after=request)
+        else:
+            self._give_up(request, rejected(attempts, verdict.refused))
+
+    def _add_text(self, candidate: Candidate, text: Text) -> None:
+        self.group.add_text(text)
+        if candidate.deleted:  # its deletion came before it: the text goes as soon as nothing is owed
+            upload = candidate.upload
+            self.group.add_deletion(Deletion(candidate.record, upload.image_id, upload.merchant))
+
+    def _succeed(self, request: Request) -> None:
+        self.group.streak.failures = 0
+        self.means.inflight.outcomes.add(None)
+        self.out.extend(request.refusals)
+        case = request.case
+        if not self.group.missing(case, self.means.rule):
+            self.finish(case)
+            return
+        # Another request has its other languages.
+        self.store.add_waiting(case.candidate)
+        if self.group.waiting is not None:
+            self.group.waiting += 1
+
+    def _give_up(self, request: Request, failure: Failure) -> None:
+        outcomes, streak = self.means.inflight.outcomes, self.group.streak
+        if not streak.failures:
+            streak.captions_before = outcomes.captions
+        streak.failures += 1
+        streak.cause = failure.cause
+        self.out.extend(request.refusals)
+        self.fail(request.case.candidate, failure.error)
+        if failure.cause is not None:
+            outcomes.add(failure.cause, failure.detail)
