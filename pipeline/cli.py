@@ -19,10 +19,19 @@ from transforms.errors import CaptionstreamError, ConfigInvalid
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
     parsed = parser().parse_args(arguments)
-    if not parsed.verbose:
-        # Libraries log whole traces for what is said in one line below; --verbose shows them.
-        logging.disable(logging.CRITICAL)
-        warnings.simplefilter("ignore")
+    before = logging.root.manager.disable
+    with warnings.catch_warnings():
+        if not parsed.verbose:
+            # Libraries log whole traces for what is said in one line below; --verbose shows them.
+            logging.disable(logging.CRITICAL)
+            warnings.simplefilter("ignore")
+        try:
+            return _run(parsed)
+        finally:
+            logging.disable(before)
+
+
+def _run(parsed: argparse.Namespace) -> int:
     try:
         return {"demo": _demo, "replay": _replay}[parsed.command](parsed)
     except KeyboardInterrupt:

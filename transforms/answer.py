@@ -1,4 +1,4 @@
-"""What becomes of an answer: reviewed texts, the caption record, or the error of a failed request. Pure functions."""
+"""What becomes of an answer: reviewed texts, a caption record, or the error of a failed request."""
 
 from __future__ import annotations
 

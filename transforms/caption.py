@@ -1,7 +1,7 @@
 """Caption image: the stateful DoFn around the caption desk, keyed by leader id.
 
-Every touched state cell costs a round trip to the runner at the end of the bundle, so there is one cell a group,
-the bag is touched only when somebody waits, and a poll that finds nothing done touches neither.
+Every touched state cell costs a round trip to the runner at the end of the bundle, so there is one cell a
+group, the bag is touched only when somebody waits, and a poll that finds nothing done touches neither.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class CaptionOptions:
     poll_seconds: float = 0.05
     """Real time between two looks at a pending group."""
     patience_seconds: float = 0.05
-    """A poll waits so long for a result, once a bundle: the embedded runner fires real-time timers at once."""
+    """A poll waits so long for a result, once a bundle: the embedded runner fires real-time timers early."""
     keep_texts_seconds: float = 61 * 24 * 3600.0
     """Event time after which a group's texts go; longer than the duplicate index keeps its leaders."""
 
@@ -67,7 +67,7 @@ _desks: dict[CaptionOptions, Desk] = {}
 
 
 def desk_for(options: CaptionOptions) -> Desk:
-    """This process's desk for these options; loads the captioner on first use."""
+    """The process's desk for these options; loads the captioner on first use."""
     with _lock:
         if options not in _desks:
             inflight = captioner_for(options.captioner)
@@ -124,7 +124,7 @@ class CaptionImage(beam.DoFn):
         self._clock = clock
 
     def setup(self) -> None:
-        """Load the captioner, once per process. A new instance may follow a restore: trust no group in memory."""
+        """Load the captioner, once per process. A new instance may follow a restore: trust no group."""
         self._desk = desk_for(self._options)
         self._desk.distrust()
 

@@ -1,11 +1,12 @@
-"""The caption desk: this process's copies of the groups that have something pending, and when to believe them.
+"""The caption desk: the process's copies of the groups that have something pending, and when to trust them.
 
-``arrive`` is called for every assignment, ``poll`` by the timers until it says that nothing is pending. Neither
-waits for a generation, except for room: in the captioner (`Inflight.submit`) and in a full list of waiters.
+``arrive`` is called for every assignment, ``poll`` by the timers until it says that nothing is pending.
+Neither waits for a generation, except for room: in the captioner (`Inflight.submit`) and in a full list of
+waiters.
 
-A runner may drop a bundle and try it again on the same process, and nobody tells the desk. So a copy may only be
-*ahead* of the state, by arrivals that will come again: once something has left the state (sent, or taken from the
-bag) the copy is read anew at the next touch, and an exception drops it.
+A runner may drop a bundle and try it again on the same process, and nobody tells the desk. So a copy may only
+be *ahead* of the state, by arrivals that will come again: once something has left the state (sent, or taken
+from the bag) the copy is read anew at the next touch, and an exception drops it.
 """
 
 from __future__ import annotations

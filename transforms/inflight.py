@@ -79,7 +79,7 @@ class Inflight:
         return future
 
     def wait(self, future: Future[Generation], seconds: float | None = None) -> bool:
-        """Wait until the future is settled; whether it is. Without ``seconds`` a stall raises `CaptionerStalled`."""
+        """Wait until the future is settled; whether it is. Without ``seconds`` a stall is `CaptionerStalled`."""
         try:
             future.exception(self._stall if seconds is None else seconds)
         except CancelledError:
@@ -127,7 +127,7 @@ class Inflight:
 
 
 class Outcomes:
-    """Tells a broken captioner from bad input: most recent outcomes share one cause that is not the input's."""
+    """Tells a broken captioner from bad input: most recent outcomes share a cause that is not the input's."""
 
     WINDOW = 100
     ENOUGH = 20
@@ -155,8 +155,8 @@ class Outcomes:
         if share >= self.SHARE:
             told = f"{cause}: {detail}" if detail else cause
             raise CaptionerBroken(
-                f"`{share:.0%}` of the last {len(self._recent)} uploads failed alike: {told}; the job stops so that "
-                "the topic is not emptied into dead letters. Mend the model or its prompts and start again"
+                f"`{share:.0%}` of the last {len(self._recent)} uploads failed alike: {told}; the job stops so "
+                "that the topic is not emptied into dead letters. Mend the model or its prompts and start again"
             )
 
 
@@ -165,7 +165,7 @@ _loaded: dict[CaptionerOptions, Inflight] = {}
 
 
 def captioner_for(options: CaptionerOptions) -> Inflight:
-    """This process's captioner for these options, loaded once."""
+    """The process's captioner for these options, loaded once."""
     with _lock:
         if options not in _loaded:
             _loaded[options] = Inflight(create(options))

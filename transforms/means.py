@@ -21,7 +21,7 @@ class DeskOptions:
 
     sampling: Sampling = Sampling()
     retry_sampling: Sampling = Sampling(temperature=0.7, top_p=0.9)
-    """A refused greedy answer would come out the same again, so retries sample; the seed comes from the event."""
+    """A refused greedy answer would come out the same again, so retries sample, seeded from the event."""
     max_waiting: int = 64
     """Duplicates that wait for one leader; the next one waits inside the stage until the leader is done."""
     max_failures: int = 3

@@ -29,7 +29,7 @@ class Serving:
         self.store = store
 
     def resume(self, state: GroupState) -> None:
-        """Submit again what the state says is pending; the captioner's answers of this process are still known."""
+        """Submit again what the state says is pending; answers given to this process are still known."""
         for candidate in state.pending:
             self.serve(candidate)
         if self.group.state() != state:

@@ -1,4 +1,4 @@
-"""One look at one group: what is done is collected, what failed retried, who waits served or promoted. No Beam."""
+"""One look at one group: collects what is done, retries what was refused, serves or promotes who waits."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class Visit(Serving):
         return True
 
     def _hopeless(self) -> bool:
-        """Whether the picture is to blame. A captioner that answers nobody is not believed to know pictures."""
+        """Whether the picture is to blame; not when the captioner has answered nobody meanwhile."""
         streak = self.group.streak
         if streak.failures < self.means.options.max_failures:
             return False
@@ -86,7 +86,7 @@ class Visit(Serving):
             generation = request.future.result()
         except CancelledError as error:
             raise CaptionerBroken(
-                f"the captioner was closed while it owed a caption of `{request.case.candidate.upload.image_id}`; "
+                f"the captioner was closed and owes a caption of `{request.case.candidate.upload.image_id}`; "
                 "start the job again from its checkpoint"
             ) from error
         except Exception as error:  # whatever a model may raise

@@ -1,1 +1,1 @@
-"""The demo: scripted uploads on a real broker, checked against what the script expects."""
+"""The demo: product pictures, the scripted uploads, what must come of them, the report page."""

@@ -1,0 +1,86 @@
+"""The command line as a user meets it: words and exit codes."""
+
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from pipeline.cli import main
+from pipeline.options import parser, replay_config, wire_format
+from transforms.errors import ConfigInvalid
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_help_shows_an_example_and_imports_nothing_heavy() -> None:
+    started = time.monotonic()
+    code = "import sys; from pipeline.cli import main\ntry: main(['replay', '--help'])\nfinally: print(sorted(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert "example:\n  captionstream replay --bootstrap-servers broker:9092" in done.stdout
+    modules = done.stdout.splitlines()[-1]
+    assert not re.search(r"'(torch|transformers|apache_beam|kafka|numpy)'", modules)
+    assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--bootstrap-servers", "foo"], "broker `foo` is not host:port; mend --bootstrap-servers"),
+        (["--schema-id", "x"], "schema id `x` is not ID=FILE; mend --schema-id"),
+        (["--upload-format", "confluent"], "needs a schema id; add --schema-id"),
+        (["--topic", "a", "--captions-topic", "a"], "topic `a` is used twice; mend --topic"),
+        (["--slots", "0"], "slots `0` must be at least 1; mend --slots"),
+        (["--max-attempts", "0"], "max attempts `0` must be at least 1; mend --max-attempts"),
+        (["--file-root", "here"], "file root `here` is not an absolute path; mend --file-root"),
+        (["--max-hash-distance", "40"], "hash distance `40` is outside 0 to 16; mend --max-hash-distance"),
+    ],
+)
+def test_wrong_options_are_named_with_their_remedy(
+    arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["replay", *arguments]) == 2
+    said = capsys.readouterr().err
+    assert words in said
+    assert "Traceback" not in said
+    assert said.startswith("captionstream: config_invalid: ")
+
+
+def test_unreachable_broker_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["replay", "--bootstrap-servers", "127.0.0.1:1"]) == 1
+    assert capsys.readouterr().err == (
+        "captionstream: broker_unreachable: no broker at `127.0.0.1:1` answered in 10 s (`KafkaTimeoutError`); "
+        "check --bootstrap-servers and that the broker is running\n"
+    )
+
+
+def test_every_option_a_message_names_exists() -> None:
+    known = set()
+    for action in parser()._subparsers._group_actions[0].choices.values():  # type: ignore[union-attr]
+        known |= {option for a in action._actions for option in a.option_strings}
+    for folder in ("pipeline", "transforms", "schemas"):
+        for path in (ROOT / folder).rglob("*.py"):
+            if "tiny" in path.parts or path.name in ("settings.py", "broker.py"):
+                continue
+            named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", path.read_text()))
+            assert named <= known, path
+
+
+def test_options_reach_the_configuration() -> None:
+    config = replay_config(
+        parser().parse_args(
+            ["replay", "--preset", "strict", "--max-colour-distance", "3", "--model", "/m", "--slots", "4"]
+        )
+    )
+    assert (config.similarity.max_hash_distance, config.similarity.max_colour_distance) == (4, 3)
+    assert (config.captioner.model, config.captioner.slots, config.prompts) == ("/m", 4, "default")
+    assert config.is_replay
+
+
+def test_confluent_ids_take_several_writers() -> None:
+    wire = wire_format("confluent", ["1=image_upload", "7=image_upload"])
+    assert wire.schemas == ((1, "image_upload"), (7, "image_upload"))
+    with pytest.raises(ConfigInvalid, match="add --upload-format confluent"):
+        wire_format("avro", ["1=image_upload"])
