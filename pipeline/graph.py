@@ -11,78 +11,57 @@ import apache_beam as beam
 
 from pipeline.config import Config
 from pipeline.kafka.sink import WriteDeadLetters, WriteRecords
-from transforms import coders  # noqa: F401 - registers the Avro coders
+from transforms import coders, values  # noqa: F401 - coders registers the Avro coders
 from transforms.audit import Audit
 from transforms.caption import DEAD_LETTERS, REFUSALS, CaptionImage
 from transforms.dead_letter import EncodeDeadLetter
 from transforms.decode import DecodeEvent
-from transforms.duplicates import FindDuplicate, scope_of
+from transforms.duplicates import FindDuplicate, arrive, by_scope
 from transforms.encode import Encode
 from transforms.fetch import FetchImage
 from transforms.fingerprint import fingerprint_picture
 from transforms.inspect import InspectImage
-from transforms.values import (
-    Arrival,
-    Assignment,
-    Candidate,
-    DeadLetter,
-    Decoded,
-    Deletion,
-    Fetched,
-    Finished,
-    Inspected,
-    Publication,
-    Refusal,
-)
+from transforms.values import Arrival, Assignment, Candidate, DeadLetter, Publication
 from transforms.wiring import stage, typed
-
-Scoped = tuple[str, Arrival]
-Grouped = tuple[str, Assignment]
 
 
 def build(uploads: Any, config: Config) -> None:
     """Attach the flow to a collection of `KafkaRecord`."""
-    topics, run = config.topics, config.run_id
+    topics, run, kafka = config.topics, config.run_id, config.kafka
     audit = Audit(topics.audit, run)
     encode = Encode(topics.captions, run, config.is_replay, audit)
+    fail = {DEAD_LETTERS: DeadLetter}
 
     decode = DecodeEvent(config.uploads_wire, config.prompts)
-    decoded, deletions, bad_events = stage(uploads, "Decode event", decode, Decoded, {Deletion: "deletions"})
-    fetched, unfetched = stage(decoded, "Fetch image", FetchImage(config.fetch), Fetched)
-    inspected, bad_images = stage(fetched, "Inspect image", InspectImage(config.inspect), Inspected)
-    candidates, unmarked = stage(inspected, "Fingerprint", fingerprint_picture, Candidate)
-
-    arrivals = (
-        candidates
-        | "Candidate arrives" >> beam.Map(lambda c: Arrival(candidate=c)).with_output_types(Arrival),
-        deletions | "Deletion arrives" >> beam.Map(lambda d: Arrival(deletion=d)).with_output_types(Arrival),
+    decoded, deleted, dead1 = stage(
+        uploads, "Decode event", decode, values.Decoded, {values.Deletion: "deletions"}
     )
+    fetched, dead2 = stage(decoded, "Fetch image", FetchImage(config.fetch), values.Fetched)
+    inspected, dead3 = stage(fetched, "Inspect image", InspectImage(config.inspect), values.Inspected)
+    candidates, dead4 = stage(inspected, "Fingerprint", fingerprint_picture, Candidate)
+
     scoped = (
-        arrivals
+        (
+            candidates | "Candidate arrives" >> beam.Map(arrive).with_output_types(Arrival),
+            deleted | "Deletion arrives" >> beam.Map(arrive).with_output_types(Arrival),
+        )
         | "All arrivals" >> beam.Flatten()
-        | "By scope" >> beam.Map(lambda a: (scope_of(a), a)).with_output_types(Scoped)
+        | "By scope" >> beam.Map(by_scope).with_output_types(tuple[str, Arrival])
     )
-    finder = FindDuplicate(run, config.similarity)
-    grouped = scoped | "Find duplicate" >> beam.ParDo(finder).with_output_types(Grouped)
-    finished, uncaptioned, refusals = typed(
-        grouped,
-        "Caption image",
-        CaptionImage(config.caption_options()),
-        Finished,
-        {DEAD_LETTERS: DeadLetter, REFUSALS: Refusal},
-    )
+    finder = beam.ParDo(FindDuplicate(run, config.similarity))
+    grouped = scoped | "Find duplicate" >> finder.with_output_types(tuple[str, Assignment])
+    captioner = CaptionImage(config.caption_options())
+    tagged = fail | {REFUSALS: values.Refusal}
+    finished, dead5, refused = typed(grouped, "Caption image", captioner, values.Finished, tagged)
 
-    published, unencoded = stage(finished, "Encode caption", encode, Publication)
-    writer = WriteRecords(config.kafka, "Write captions")
-    _, unwritten = typed(published, "Write captions", writer, None, {DEAD_LETTERS: DeadLetter})
-    audits, _ = stage(refusals, "Encode refusal", audit, Publication)
-    audits | "Write audit" >> beam.ParDo(WriteRecords(config.kafka, "Write audit"))
-
-    letters = (bad_events, unfetched, bad_images, unmarked, uncaptioned, unencoded, unwritten)
+    published, dead6 = stage(finished, "Encode caption", encode, Publication)
+    _, dead7 = typed(published, "Write captions", WriteRecords(kafka, "Write captions"), None, fail)
+    audits, dead8 = stage(refused, "Encode refusal", audit, Publication)
+    _, dead9 = typed(audits, "Write audit", WriteRecords(kafka, "Write audit"), None, fail)
     (
-        letters
+        (dead1, dead2, dead3, dead4, dead5, dead6, dead7, dead8, dead9)
         | "All dead letters" >> beam.Flatten()
         | "Encode dead letter"
         >> beam.Map(EncodeDeadLetter(topics.dead_letters, run)).with_output_types(Publication)
-        | "Write dead letters" >> beam.ParDo(WriteDeadLetters(config.kafka, "Write dead letters"))
+        | "Write dead letters" >> beam.ParDo(WriteDeadLetters(kafka, "Write dead letters"))
     )

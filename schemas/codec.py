@@ -36,8 +36,10 @@ def load_schema(name_or_path: str) -> Any:
         return fastavro.parse_schema(json.loads(path.read_text()))
     except OSError as error:
         raise ConfigInvalid(f"schema file `{name_or_path}` cannot be read; check its path") from error
-    except (ValueError, fastavro.schema.SchemaParseException, fastavro.schema.UnknownType) as error:
-        raise ConfigInvalid(f"schema file `{name_or_path}` is not an Avro schema; {error}") from error
+    except Exception as error:  # fastavro raises KeyError, TypeError and its own on what is no schema
+        raise ConfigInvalid(
+            f"schema file `{name_or_path}` is not an Avro schema (`{type(error).__name__}: {error}`); mend the file"
+        ) from error
 
 
 @dataclass(frozen=True, slots=True)

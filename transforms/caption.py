@@ -144,7 +144,7 @@ class CaptionImage(beam.DoFn):
         ttl: Any = beam.DoFn.TimerParam(TTL),
     ) -> Iterator[Any]:
         """Submit, wait or answer at once."""
-        leader_id, assignment = element
+        _, assignment = element
         outputs, pending = self._desk.arrive(assignment, _BeamStore(cell, waiting))
         if pending:
             poll.set(Timestamp.of(self._clock() + self._options.poll_seconds))

@@ -29,7 +29,7 @@ def dead_letter(record: KafkaRecord, stage: str, error: CaptionstreamError) -> D
         stage,
         error.code,
         error.retryable,
-        error.message[:MAX_MESSAGE],
+        error.message[:MAX_MESSAGE].encode(errors="backslashreplace").decode(),
         f"{type(error).__module__}.{type(error).__qualname__}",
         frames[-MAX_STACKTRACE:],
     )
@@ -59,7 +59,7 @@ def encode(letter: DeadLetter, topic: str, run_id: str) -> Outgoing:
 def attempt_of(record: KafkaRecord) -> int:
     """How often this record has been redriven; 0 for one that never was."""
     values = [header.value for header in record.headers if header.name == ATTEMPT and header.value]
-    return int(values[-1]) if values and values[-1].isdigit() else 0
+    return int(values[-1]) if values and values[-1].isdigit() and len(values[-1]) < 10 else 0
 
 
 @dataclass(frozen=True, slots=True)

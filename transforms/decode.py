@@ -124,7 +124,9 @@ def normalise_language(tag: str) -> str:
     return "-".join([head, *rest])
 
 
-def milliseconds(moment: datetime) -> int:
-    """Milliseconds since the epoch of an Avro timestamp, exact."""
-    delta = moment - datetime.fromtimestamp(0, tz=moment.tzinfo)
+def milliseconds(moment: datetime | int) -> int:
+    """Milliseconds since the epoch of an Avro timestamp, exact; a writer's schema may call it a plain long."""
+    if isinstance(moment, int):
+        return moment
+    delta = moment - datetime(1970, 1, 1, tzinfo=moment.tzinfo)
     return (delta.days * 86_400 + delta.seconds) * 1000 + delta.microseconds // 1000

@@ -20,7 +20,7 @@ from transforms.coders import AvroCoder
 from transforms.index import DuplicateIndex
 from transforms.metrics import count
 from transforms.similarity import SimilarityRule
-from transforms.values import Arrival, Assignment, IndexEntry, Role
+from transforms.values import Arrival, Assignment, Candidate, Deletion, IndexEntry, Role
 
 _lock = threading.Lock()
 _indexes: dict[tuple[str, str], tuple[bytes, DuplicateIndex]] = {}
@@ -32,6 +32,16 @@ def scope_of(arrival: Arrival) -> str:
     if arrival.candidate is not None:
         return arrival.candidate.upload.merchant
     return arrival.deletion.merchant if arrival.deletion is not None else ""
+
+
+def arrive(element: Candidate | Deletion) -> Arrival:
+    """What Find duplicate takes."""
+    return Arrival(candidate=element) if isinstance(element, Candidate) else Arrival(deletion=element)
+
+
+def by_scope(arrival: Arrival) -> tuple[str, Arrival]:
+    """The arrival under its key."""
+    return scope_of(arrival), arrival
 
 
 def forget(job: str) -> None:
@@ -72,7 +82,8 @@ class FindDuplicate(beam.DoFn):
         scope, arrival = element
         if scope not in self._checked:
             self._check(scope, journal, version)
-        known, index = _indexes[self._job, scope]
+        with _lock:  # put back when done: an index changed by half an upload must not be trusted
+            known, index = _indexes.pop((self._job, scope))
         assignments, entries = index.assign(arrival)
         for entry in entries:
             encoded = self._coder.encode(entry)
@@ -80,6 +91,7 @@ class FindDuplicate(beam.DoFn):
             known = chain(known, encoded)
         if entries:
             version.write(known)
+        with _lock:
             _indexes[self._job, scope] = known, index
         for assignment in assignments:
             if assignment.role is not Role.DELETION:

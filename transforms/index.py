@@ -35,6 +35,8 @@ class DuplicateIndex:
         self._labs = np.zeros((_GROW, 64, 3), np.int8)
         self._good = np.zeros(_GROW, bool)
         self._row: dict[str, int] = {}
+        self._led: set[str] = set()
+        """Leader ids ever given out: a deleted leader's id may still have uploads pending under it."""
         self._exact: dict[bytes, list[int]] = {}
         self._seen: dict[tuple[str, bytes, str], str] = {}
         self._groups: dict[str, list[IndexEntry]] = {}
@@ -71,9 +73,13 @@ class DuplicateIndex:
             leader = self._leaders[row]
             assert leader is not None  # noqa: S101 - removed rows are not searchable
             found, role, kind = leader.leader_id, Role.MEMBER, "member"
+        elif candidate.deleted:  # its picture must not stand for others: a group of its own
+            own = leader_id(self._scope, sha256, f"{veto}\x00{candidate.record.coordinates()}")
+            return [Assignment(own, Role.MEMBER, arrival)], []
         else:
-            found, role, kind = leader_id(self._scope, sha256, veto), Role.NEW_LEADER, "leader"
-        if candidate.deleted:  # its picture must not stand for others
+            found, kind = leader_id(self._scope, sha256, veto), "leader"
+            role = Role.MEMBER if found in self._led else Role.NEW_LEADER
+        if candidate.deleted:
             return [Assignment(found, role, arrival)], []
         record = candidate.record
         entry = IndexEntry(
@@ -158,6 +164,7 @@ class DuplicateIndex:
         self._labs[row] = np.frombuffer(mark.lab, np.int8).reshape(64, 3)
         self._good[row] = mark.quality >= self._rule.min_quality
         self._row[entry.leader_id] = row
+        self._led.add(entry.leader_id)
         self._exact.setdefault(entry.sha256, []).append(row)
 
     def _forget(self, deletion: IndexEntry) -> None:
@@ -170,14 +177,16 @@ class DuplicateIndex:
             self._seen.pop((entry.image_id, entry.sha256, entry.veto), None)
             row = self._row.get(entry.leader_id)
             leader = None if row is None else self._leaders[row]
-            if row is not None and leader is not None and leader.image_id == deletion.image_id:
+            if row is not None and leader is entry:
                 self._leaders[row] = None
                 self._good[row] = False
-                self._exact[leader.sha256].remove(row)
+                self._exact[entry.sha256].remove(row)
                 del self._row[entry.leader_id]
         if kept:
             self._groups[deletion.image_id] = kept
-        self._deleted[deletion.image_id] = deletion
+        known = self._deleted.get(deletion.image_id)
+        if known is None or _before(known, deletion):  # ranges of a replay arrive out of order
+            self._deleted[deletion.image_id] = deletion
 
 
 def _hash_word(mark: Fingerprint) -> np.uint64:

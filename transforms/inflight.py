@@ -79,7 +79,7 @@ class Inflight:
         return future
 
     def wait(self, future: Future[Generation], seconds: float | None = None) -> bool:
-        """Wait until the future is settled; whether it is. Without ``seconds`` a stall is `CaptionerStalled`."""
+        """Wait until it is settled; whether it is. Without ``seconds`` a stall raises `CaptionerStalled`."""
         try:
             future.exception(self._stall if seconds is None else seconds)
         except CancelledError:
@@ -155,8 +155,9 @@ class Outcomes:
         if share >= self.SHARE:
             told = f"{cause}: {detail}" if detail else cause
             raise CaptionerBroken(
-                f"`{share:.0%}` of the last {len(self._recent)} uploads failed alike: {told}; the job stops so "
-                "that the topic is not emptied into dead letters. Mend the model or its prompts and start again"
+                f"`{share:.0%}` of the last {len(self._recent)} uploads failed alike: {told}; the job stops "
+                "so that the topic is not emptied into dead letters. Mend the model or its prompts and start "
+                "again"
             )
 
 

@@ -49,7 +49,7 @@ class SimilarityRule:
     def veto_key(self, upload: Upload) -> str:
         """The upload's veto attributes as one string, for `vetoed`."""
         values = ((name, upload.attribute(name)) for name in self.veto_attributes)
-        return "\x1f".join(f"{name}={value}" for name, value in values if value)
+        return "\x1f".join(name + "=" + value.replace("\x1f", " ") for name, value in values if value)
 
 
 def vetoed(a: str, b: str) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -9,7 +11,7 @@ import apache_beam as beam
 from apache_beam import pvalue
 
 from transforms.dead_letter import dead_letter
-from transforms.errors import InputError, StageFailed
+from transforms.errors import InputError, JobError, StageFailed
 from transforms.inflight import Outcomes
 from transforms.values import KafkaRecord
 
@@ -20,7 +22,7 @@ class Stage(beam.DoFn):
     """Calls ``work`` on each element; an `InputError` becomes a tagged dead letter with the element's record.
 
     Anything else that ``work`` raises is a bug on this record: it becomes a dead letter too, unless most recent
-    records fail alike; then the job stops (`CaptionerBroken` is not raised here, the bundle fails with the cause).
+    records fail alike; then the job stops. A `JobError` stops it at once.
     """
 
     def __init__(
@@ -43,9 +45,12 @@ class Stage(beam.DoFn):
             self._outcomes.add(None)
             yield pvalue.TaggedOutput(DEAD_LETTERS, dead_letter(record_of(element), self._name, error))
             return
+        except JobError:
+            raise
         except Exception as error:
             kind = type(error).__name__
-            self._outcomes.add(f"{self._name} raised `{kind}: {str(error)[:200]}`")
+            # By place, not by words: those differ from record to record, and may hold a secret.
+            self._outcomes.add(f"`{self._name}` raised `{kind}` at `{_place(error)}`")
             failed = StageFailed(
                 f"`{self._name}` failed with an unforeseen `{kind}`; please report it, and redrive after an upgrade"
             ).with_traceback(error.__traceback__)
@@ -54,6 +59,12 @@ class Stage(beam.DoFn):
         self._outcomes.add(None)
         tag = self._tags.get(type(result))
         yield result if tag is None else pvalue.TaggedOutput(tag, result)
+
+
+def _place(error: BaseException) -> str:
+    """``file:line`` of the innermost frame."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{os.path.basename(frames[-1].filename)}:{frames[-1].lineno}" if frames else "?"
 
 
 def record_of(element: Any) -> KafkaRecord:

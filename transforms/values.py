@@ -155,7 +155,7 @@ class Role(StrEnum):
     NEW_LEADER = "NEW_LEADER"
     """The first picture of its group: nothing is known under its leader id."""
     MEMBER = "MEMBER"
-    """A duplicate of the leader, or the leader delivered again."""
+    """A duplicate of the leader, the leader delivered again, or one that leads anew after a deletion."""
     DELETION = "DELETION"
 
 

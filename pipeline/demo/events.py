@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from transforms.captioner.tiny.products import Spec
-from transforms.values import Header
 
 
 class Outcome(StrEnum):
@@ -34,7 +33,7 @@ class Expected:
     photo: str = ""
     """The one render this picture shows; near copies share it with their original."""
     group: str = ""
-    """Pictures that may share a text. The photo, but for an attribute veto, which splits a photo's pictures."""
+    """Pictures that may share a text. The photo, but for an attribute veto, which splits it."""
     near_copy_of: str | None = None
     """Image id of the original this is a near copy of, where the two should share a text."""
 
@@ -44,10 +43,10 @@ class ScriptedEvent:
     """One record for the uploads topic."""
 
     name: str
-    """``distinct``, ``near_copy``, ``colour_variant``, ``redelivered``, ``sku_veto``, ``deletion`` or ``bad_…``."""
+    """One of distinct, near_copy, colour_variant, redelivered, sku_veto, deletion and bad_…"""
     key: bytes | None
     value: bytes | None
-    headers: tuple[Header, ...]
+    headers: tuple[tuple[str, bytes], ...]
     timestamp_ms: int
     """To be produced with."""
     expected: Expected

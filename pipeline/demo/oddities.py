@@ -30,23 +30,27 @@ class Oddity:
 
 def oddities(good: bytes, file_root: Path) -> tuple[Oddity, ...]:
     """Every kind of bad event. ``good`` is a whole picture, for events whose fault is elsewhere."""
-    missing, outside = file_root / "no-such-picture.png", file_root.parent / "outside.png"
+    missing, outside = ((folder / "no-such-picture.png").as_uri() for folder in (file_root, file_root.parent))
     return (
         Oddity("bad_not_avro", "event_undecodable", "JSON, not Avro", raw=b'{"image_id": "not-avro"}'),
         Oddity("bad_avro_body", "event_undecodable", "Avro body cut off", raw=b"\0\0\0\0\x01\x14abc"),
         Oddity("bad_schema_id", "unknown_schema", "schema id 99", raw=b"\0\0\0\0\x63" + b"\x02a"),
-        Oddity("bad_two_pictures", "event_invalid", "both uri and image", {"image": good, "uri": missing.as_uri()}),
+        Oddity("bad_two_pictures", "event_invalid", "both uri and image", {"image": good, "uri": missing}),
         Oddity("bad_task", "unsupported_task", "task MODERATE", {"image": good, "task": "MODERATE"}),
-        Oddity("bad_language", "unsupported_language", "language fr", {"image": good, "languages": ["en", "fr"]}),
-        Oddity("bad_missing_file", "image_missing", "no such file", {"uri": missing.as_uri()}),
-        Oddity("bad_outside_root", "source_forbidden", "file outside the root", {"uri": outside.as_uri()}),
+        Oddity(
+            "bad_language", "unsupported_language", "language fr", {"image": good, "languages": ["en", "fr"]}
+        ),
+        Oddity("bad_missing_file", "image_missing", "no such file", {"uri": missing}),
+        Oddity("bad_outside_root", "source_forbidden", "file outside the root", {"uri": outside}),
         Oddity("bad_scheme", "source_forbidden", "an ftp address", {"uri": "ftp://pictures.example/a.png"}),
         Oddity("bad_empty", "image_empty", "no bytes", {"image": b""}),
         Oddity("bad_truncated_jpeg", "image_corrupt", "truncated JPEG", {"image": _truncated_jpeg()}),
         Oddity("bad_bomb", "image_bomb", "900 megapixels declared in a few bytes", {"image": _bomb()}),
         Oddity("bad_svg", "image_format_unsupported", "SVG", {"image": SVG}),
         Oddity("bad_pdf", "image_format_unsupported", "PDF", {"image": b"%PDF-1.7\n1 0 obj\n<<>>\nendobj\n"}),
-        Oddity("bad_60_megapixels", "image_too_many_pixels", "60-megapixel PNG", {"image": _sixty_megapixels()}),
+        Oddity(
+            "bad_60_megapixels", "image_too_many_pixels", "60-megapixel PNG", {"image": _sixty_megapixels()}
+        ),
         Oddity("bad_deletion", "event_invalid", "deletion without key", keyless=True),
     )
 

@@ -64,7 +64,7 @@ def _jpeg(image: Image.Image, rng: random.Random) -> Encoded:
 
 
 def _webp(image: Image.Image, rng: random.Random) -> Encoded:
-    quality = rng.randint(70, 90)
+    quality = rng.randint(80, 95)
     return Encoded(_bytes(image, "WEBP", quality=quality), ".webp", f"WebP, quality {quality}")
 
 
@@ -94,9 +94,8 @@ def _turned(image: Image.Image, rng: random.Random) -> Encoded:
     tags = Image.Exif()
     tags[_ORIENTATION_TAG] = orientation
     turned = image.transpose(_TURNS[orientation])
-    return Encoded(
-        _bytes(turned, "JPEG", quality=90, exif=tags.tobytes()), ".jpg", f"turned, EXIF orientation {orientation}"
-    )
+    data = _bytes(turned, "JPEG", quality=90, exif=tags.tobytes())
+    return Encoded(data, ".jpg", f"turned, EXIF orientation {orientation}")
 
 
 KINDS: dict[str, Callable[[Image.Image, random.Random], Encoded]] = {

@@ -15,21 +15,21 @@ from rich.console import Console
 from pipeline.config import Config, Topics
 from pipeline.demo.outcome import show, summary
 from pipeline.demo.report import write_report
-from pipeline.demo.script import ScriptedEvent, make_script
+from pipeline.demo.script import WIRE, ScriptedEvent, make_script
 from pipeline.demo.verify import Consumed, Coordinates, Findings, compare
 from pipeline.kafka.connection import KafkaOptions, producer
 from pipeline.kafka.consume import read_topic
+from pipeline.kafka.produce import send
 from pipeline.kafka.replay import resolve
 from pipeline.local.kafka import LocalKafka
 from pipeline.progress import Progress
 from pipeline.runners import run_embedded
-from schemas.codec import WireFormat
 from transforms.captioner.api import CaptionerOptions
 from transforms.fetch import FetchLimits
 from transforms.inflight import captioner_for
+from transforms.values import Header, Outgoing
 
 CAPTIONER = CaptionerOptions(kind="huggingface", model="tiny", slots=16)
-UPLOADS_WIRE = WireFormat("confluent", ((1, "image_upload"),))
 
 
 def run_demo(seed: int, report: str, as_json: bool) -> int:
@@ -48,7 +48,7 @@ def run_demo(seed: int, report: str, as_json: bool) -> int:
         config = Config(
             kafka=kafka,
             topics=topics,
-            uploads_wire=UPLOADS_WIRE,
+            uploads_wire=WIRE,
             fetch=FetchLimits(file_root=folder),
             captioner=CAPTIONER,
             prompts="tiny",
@@ -80,15 +80,17 @@ def _load_captioner() -> Future[object]:
 def _produce(kafka: KafkaOptions, topic: str, script: Sequence[ScriptedEvent]) -> list[Coordinates]:
     client = producer(kafka)
     try:
-        futures = [
-            client.send(topic, key=event.key, value=event.value, headers=list(event.headers))
-            for event in script
-        ]
+        futures = [send(client, _outgoing(topic, event)) for event in script]
         client.flush()
         placed = [future.get(timeout=kafka.timeout_seconds) for future in futures]
     finally:
         client.close()
     return [(metadata.topic, metadata.partition, metadata.offset) for metadata in placed]
+
+
+def _outgoing(topic: str, event: ScriptedEvent) -> Outgoing:
+    headers = tuple(Header(name, value) for name, value in event.headers)
+    return Outgoing(topic, event.key, event.value, headers, event.timestamp_ms)
 
 
 def _consume(kafka: KafkaOptions, topic: str) -> list[Consumed]:

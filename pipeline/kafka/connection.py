@@ -10,6 +10,7 @@ from typing import Any
 from kafka import KafkaConsumer, KafkaProducer
 from kafka.errors import KafkaError
 
+from pipeline.kafka.produce import KeySerializer
 from transforms.errors import BrokerUnreachable, ConfigInvalid, TopicMissing
 
 
@@ -75,6 +76,7 @@ def producer(options: KafkaOptions) -> Any:
             enable_idempotence=True,
             max_request_size=64 << 20,
             linger_ms=5,
+            key_serializer=KeySerializer(),
         )
 
 

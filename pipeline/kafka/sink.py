@@ -13,6 +13,7 @@ from apache_beam.utils.windowed_value import WindowedValue
 from kafka.errors import KafkaError, MessageSizeTooLargeError
 
 from pipeline.kafka.connection import KafkaOptions, producer
+from pipeline.kafka.produce import send
 from transforms.dead_letter import CONNECT, dead_letter
 from transforms.errors import BrokerUnreachable, JobError, RecordTooLarge
 from transforms.metrics import count
@@ -88,13 +89,7 @@ class WriteRecords(beam.DoFn):
 
     def _produce(self, record: Outgoing) -> Any:
         try:
-            return self._producer.send(
-                record.topic,
-                key=record.key,
-                value=record.value,
-                headers=[(header.name, header.value) for header in record.headers],
-                timestamp_ms=record.timestamp_ms,
-            )
+            return send(self._producer, record)
         except MessageSizeTooLargeError:
             return None
         except KafkaError as error:

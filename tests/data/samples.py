@@ -71,7 +71,7 @@ def picture(content: bytes = b"picture", format: str = "JPEG", frames: int = 1) 
 def fingerprint(
     phash: int = 0, lab: Sequence[int] = (0, 0, 0), quality: int = 100, version: int = 1
 ) -> Fingerprint:
-    """A fingerprint of 64 equal Lab cells (int8 L-50, a, b). Bits set in ``phash`` are its distance from 0."""
+    """64 equal Lab cells (int8 L-50, a, b); the bits set in ``phash`` are its distance from hash 0."""
     cell = bytes(component & 0xFF for component in lab)
     return Fingerprint(phash.to_bytes(8, "big"), cell * 64, quality, version)
 
@@ -90,7 +90,7 @@ def candidate(
     deleted: bool = False,
     **asked: Any,
 ) -> Candidate:
-    """An upload at the door of Find duplicate; ``asked`` goes to `upload`. Content defaults to the image id."""
+    """An upload as Find duplicate gets it; ``asked`` goes to `upload`, content defaults to the image id."""
     held = picture(image_id.encode() if content is None else content)
     if mark is None:
         mark = far(int.from_bytes(held.sha256[:4], "big"))

@@ -9,12 +9,13 @@ from typing import Any
 from pipeline.config import Config, Topics
 from pipeline.kafka.connection import KafkaOptions, producer
 from pipeline.kafka.consume import read_topic
+from pipeline.kafka.produce import send
 from pipeline.kafka.replay import resolve
 from pipeline.runners import run_embedded
 from schemas.codec import Decoder, Encoder
 from transforms.captioner.api import CaptionerOptions
 from transforms.captioner.tiny import products
-from transforms.values import KafkaRecord
+from transforms.values import Header, KafkaRecord, Outgoing
 
 FAKE = CaptionerOptions(kind="fake", model="fake")
 
@@ -63,7 +64,8 @@ class Shop:
             else:
                 pair = event
             key, data = pair
-            futures.append(client.send(self.topics.uploads, key=key, value=data, headers=[("trace", b"t1")]))
+            trace = (Header("trace", b"t1"),)
+            futures.append(send(client, Outgoing(self.topics.uploads, key, data, trace)))
         client.flush()
         placed = [future.get(10) for future in futures]
         client.close()

@@ -14,6 +14,7 @@ from transforms.captioner.api import CaptionerOptions
 from transforms.captioner.fake import FakeCaptioner
 from transforms.errors import BrokerUnreachable, CaptionerBroken, TopicMissing
 from transforms.inflight import Inflight
+from transforms.values import Header
 
 pytestmark = pytest.mark.broker
 
@@ -64,6 +65,14 @@ def test_dead_letter_keeps_the_original_record(shop: Shop) -> None:
     assert added["caption.error.retryable"] == b"false"
 
 
+def test_record_without_key_and_value_keeps_both_missing(shop: Shop) -> None:
+    shop.upload((None, None))
+    shop.run()
+    [letter] = shop.raw("dead")
+    assert (letter.key, letter.value) == (None, None)
+    assert Header("caption.error.code", b"event_invalid") in letter.headers
+
+
 def test_replaying_twice_gives_the_same_ids_and_texts(shop: Shop) -> None:
     for n in range(8):
         png = product_png(n)
@@ -79,7 +88,9 @@ def test_replaying_twice_gives_the_same_ids_and_texts(shop: Shop) -> None:
 
 def test_every_caption_has_its_audit_records(shop: Shop) -> None:
     png = product_png(3)
-    shop.upload({"image_id": "a", "image": png}, {"image_id": "b", "image": near_copy(png), "languages": ["en"]})
+    shop.upload(
+        {"image_id": "a", "image": png}, {"image_id": "b", "image": near_copy(png), "languages": ["en"]}
+    )
     shop.run()
     audits = {(a["event_id"], a["language"]): a for a in shop.audits()}
     for caption in shop.captions():
@@ -112,7 +123,9 @@ def test_title_in_the_prompt_gives_each_copy_its_own_text(shop: Shop, tmp_path: 
     assert first["origin"] == second["origin"] == "GENERATED"
     assert first["texts"][0]["caption"] != second["texts"][0]["caption"]
     shop.run(prompts=prompt_file(tmp_path, "Describe it."))
-    first, second = [c for c in shop.captions() if c["event_id"] not in (first["event_id"], second["event_id"])]
+    first, second = [
+        c for c in shop.captions() if c["event_id"] not in (first["event_id"], second["event_id"])
+    ]
     assert {first["origin"], second["origin"]} == {"GENERATED", "REUSED"}
     assert first["texts"][0]["caption"] == second["texts"][0]["caption"]
 

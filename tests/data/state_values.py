@@ -1,0 +1,55 @@
+"""One value of every class that crosses a shuffle or lies in state, for golden bytes and round trips."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from data import samples
+
+from transforms import values
+
+
+def state_values() -> dict[type, Any]:
+    """One value of every class that crosses a shuffle, every field set. Later fields take their default."""
+    record = samples.record(7, b"img-1", b"\x00\xff", {"traceparent": b"00-ab", "empty": None}, partition=3)
+    upload = values.Upload(
+        "img-1",
+        samples.NEW_YEAR_MS,
+        "shop",
+        "food",
+        values.Task.ANSWER,
+        ("zh-Hans", "en"),
+        (("colour", "red"), ("title", "红杯子")),
+        "What is it?",
+        "file:///pictures/1.jpg",
+        b"\xff\xd8",
+    )
+    picture, mark = samples.picture(b"\xff\xd8", frames=2), samples.fingerprint(0xF0, (-10, 20, -30), 77)
+    candidate = values.Candidate(record, upload, picture, mark, deleted=True)
+    text = samples.text(rules=("too_long",), attempt=2, seed=99, of=candidate)
+    deletion = values.Deletion(record, "img-1", "shop")
+    arrival = values.Arrival(candidate=candidate)
+    caption = samples.caption(candidate, (text,), (True,), "event", "img-0", 4, 3.5)
+    outgoing = values.Outgoing("captions", b"k", b"v", (values.Header("ce_id", b"1"),), 1_700_000_000_000, record)
+    known = (
+        record,
+        values.Decoded(record, upload),
+        values.Fetched(record, upload, b"\xff\xd8"),
+        values.Inspected(record, upload, picture),
+        candidate,
+        deletion,
+        arrival,
+        values.Assignment("leader", values.Role.MEMBER, arrival),
+        values.IndexEntry(
+            5, "leader", "leader", "img-1", picture.sha256, "colour=red", mark, 3, 7, samples.NEW_YEAR_MS
+        ),
+        values.GroupState((text,), (candidate,), (deletion,)),
+        caption,
+        values.Finished(caption=caption),
+        values.Refusal("event", record, upload, picture, text),
+        values.Tombstone(record, "img-1"),
+        values.DeadLetter(record, "Fetch image", "image_missing", False, "message", "ImageMissing", "frames"),
+        outgoing,
+        values.Publication((outgoing,), (outgoing, outgoing)),
+    )
+    return {type(value): value for value in known}

@@ -1,0 +1,314 @@
+import random
+from typing import Any
+
+import pytest
+from data.samples import arrival, candidate, deletion, far, fingerprint
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from transforms.index import DuplicateIndex, leader_id
+from transforms.similarity import SimilarityRule
+from transforms.values import Arrival, Assignment, Candidate, Deletion, IndexEntry, Role, Task
+
+RULE = SimilarityRule()
+NEAR = fingerprint(0)
+
+
+def bits(number: int) -> Any:
+    return fingerprint((1 << number) - 1)
+
+
+class Scope:
+    """An index and its journal."""
+
+    def __init__(self) -> None:
+        self.index = DuplicateIndex("shop", RULE)
+        self.journal: list[IndexEntry] = []
+
+    def all(self, content: Candidate | Deletion) -> list[Assignment]:
+        assignments, entries = self.index.assign(arrival(content))
+        self.journal += entries
+        return assignments
+
+    def one(self, content: Candidate | Deletion) -> Assignment:
+        (only,) = self.all(content)
+        return only
+
+
+def test_the_first_picture_leads() -> None:
+    first = candidate("a", b"A")
+    assigned = Scope().one(first)
+    assert assigned.role is Role.NEW_LEADER
+    assert assigned.leader_id == leader_id("shop", first.picture.sha256, "")
+    assert assigned.arrival == Arrival(candidate=first)
+
+
+def test_a_copy_is_a_member_and_a_stranger_leads() -> None:
+    scope = Scope()
+    first = scope.one(candidate("a", b"A", NEAR))
+    copy = scope.one(candidate("b", b"B", bits(6)))
+    stranger = scope.one(candidate("c", b"C", bits(8)))
+    assert (copy.role, copy.leader_id) == (Role.MEMBER, first.leader_id)
+    assert stranger.role is Role.NEW_LEADER
+    assert len(scope.index) == 2
+
+
+def test_members_do_not_lead_so_similarity_never_chains() -> None:
+    scope = Scope()
+    scope.one(candidate("a", b"A", bits(0)))
+    assert scope.one(candidate("b", b"B", bits(6))).role is Role.MEMBER
+    assert scope.one(candidate("c", b"C", bits(12))).role is Role.NEW_LEADER
+
+
+def test_the_nearest_leader_wins() -> None:
+    scope = Scope()
+    scope.one(candidate("a", b"A", bits(0)))
+    second = scope.one(candidate("b", b"B", bits(8)))
+    assert scope.one(candidate("c", b"C", bits(6))).leader_id == second.leader_id
+
+
+def test_a_tie_goes_to_the_oldest() -> None:
+    scope = Scope()
+    first = scope.one(candidate("a", b"A", bits(0)))
+    scope.one(candidate("b", b"B", bits(8)))
+    assert scope.one(candidate("c", b"C", bits(4))).leader_id == first.leader_id
+
+
+def test_another_colour_leads() -> None:
+    scope = Scope()
+    scope.one(candidate("a", b"A", fingerprint(lab=(0, 0, 0))))
+    assert scope.one(candidate("b", b"B", fingerprint(lab=(0, 0, 11)))).role is Role.NEW_LEADER
+    assert scope.one(candidate("c", b"C", fingerprint(lab=(0, 0, -10)))).role is Role.MEMBER
+
+
+def test_the_veto_parts_even_equal_bytes() -> None:
+    scope = Scope()
+    red = scope.one(candidate("a", b"A", NEAR, attributes={"colour": "red"}))
+    blue = scope.one(candidate("b", b"A", NEAR, attributes={"colour": "blue"}))
+    assert blue.role is Role.NEW_LEADER
+    assert blue.leader_id != red.leader_id
+    again = scope.one(candidate("c", b"C", NEAR, attributes={"colour": "blue"}))
+    assert (again.role, again.leader_id) == (Role.MEMBER, blue.leader_id)
+
+
+def test_a_separator_in_an_attribute_stops_nothing() -> None:
+    scope = Scope()
+    scope.one(candidate("a", b"A", NEAR, attributes={"colour": "red\x1f"}))
+    assert scope.one(candidate("b", b"B", NEAR, attributes={"colour": "blue"})).role is Role.NEW_LEADER
+
+
+def test_poor_pictures_match_on_equal_bytes_only() -> None:
+    scope = Scope()
+    poor = fingerprint(quality=49)
+    first = scope.one(candidate("a", b"A", poor))
+    assert scope.one(candidate("b", b"B", poor)).role is Role.NEW_LEADER
+    equal = scope.one(candidate("c", b"A", poor))
+    assert (equal.role, equal.leader_id) == (Role.MEMBER, first.leader_id)
+    assert scope.one(candidate("d", b"D", fingerprint(quality=50))).role is Role.NEW_LEADER
+
+
+def test_other_fingerprint_versions_match_on_equal_bytes_only() -> None:
+    scope = Scope()
+    scope.one(candidate("a", b"A", fingerprint(version=1)))
+    assert scope.one(candidate("b", b"B", fingerprint(version=2))).role is Role.NEW_LEADER
+    assert scope.one(candidate("c", b"A", fingerprint(version=2))).role is Role.MEMBER
+
+
+@pytest.mark.parametrize("task", [Task.MODERATE, Task.ANSWER])
+def test_exact_tasks_join_equal_bytes_only(task: Task) -> None:
+    scope = Scope()
+    first = scope.one(candidate("a", b"A", NEAR))
+    assert scope.one(candidate("b", b"B", NEAR, task=task)).role is Role.NEW_LEADER
+    equal = scope.one(candidate("c", b"A", NEAR, task=task))
+    assert (equal.role, equal.leader_id) == (Role.MEMBER, first.leader_id)
+
+
+def test_a_leader_delivered_again_keeps_its_group_and_adds_nothing() -> None:
+    scope = Scope()
+    first = scope.one(candidate("a", b"A", NEAR))
+    again = scope.one(candidate("a", b"A", NEAR))
+    assert (again.role, again.leader_id) == (Role.MEMBER, first.leader_id)
+    assert len(scope.journal) == 1
+
+
+def test_a_member_delivered_again_keeps_its_group_though_a_nearer_leader_came() -> None:
+    scope = Scope()
+    first = scope.one(candidate("a", b"A", bits(0)))
+    member = scope.one(candidate("b", b"B", bits(6)))
+    nearer = scope.one(candidate("c", b"C", bits(8)))
+    again = scope.one(candidate("b", b"B", bits(6)))
+    assert nearer.role is Role.NEW_LEADER
+    assert again.leader_id == member.leader_id == first.leader_id
+    assert len(scope.journal) == 3
+
+
+def test_new_bytes_under_an_old_image_id_are_a_new_picture() -> None:
+    scope = Scope()
+    first = scope.one(candidate("a", b"A", far(1)))
+    second = scope.one(candidate("a", b"B", far(2)))
+    assert second.role is Role.NEW_LEADER
+    assert second.leader_id != first.leader_id
+
+
+def test_a_deleted_leader_gets_no_new_members() -> None:
+    scope = Scope()
+    first = scope.one(candidate("a", b"A", NEAR, offset=1))
+    gone = scope.one(deletion("a", offset=2))
+    assert (gone.role, gone.leader_id) == (Role.DELETION, first.leader_id)
+    copy = scope.one(candidate("b", b"B", NEAR, offset=3))
+    assert copy.role is Role.NEW_LEADER
+    assert scope.one(candidate("c", b"C", NEAR, offset=4)).leader_id == copy.leader_id
+
+
+def test_a_deletion_reaches_every_group_of_its_image() -> None:
+    scope = Scope()
+    groups = {scope.one(candidate("a", bytes([n]), far(n), offset=n)).leader_id for n in range(3)}
+    gone = scope.all(deletion("a", offset=9))
+    assert {assigned.leader_id for assigned in gone} == groups
+    assert len(scope.index) == 0
+
+
+def test_a_deleted_member_leaves_its_leader() -> None:
+    scope = Scope()
+    first = scope.one(candidate("a", b"A", NEAR, offset=1))
+    scope.one(candidate("b", b"B", NEAR, offset=2))
+    assert scope.one(deletion("b", offset=3)).leader_id == first.leader_id
+    assert scope.one(candidate("c", b"C", NEAR, offset=4)).leader_id == first.leader_id
+
+
+def test_deleting_what_nobody_knows_is_one_deletion() -> None:
+    scope = Scope()
+    assigned = scope.one(deletion("nobody", offset=1))
+    assert assigned.role is Role.DELETION
+    assert len(scope.index) == 0
+
+
+def test_a_deletion_that_overtakes_its_upload_marks_it() -> None:
+    scope = Scope()
+    scope.one(deletion("a", offset=5))
+    late = scope.one(candidate("a", b"A", NEAR, offset=3))
+    assert late.arrival.candidate is not None
+    assert late.arrival.candidate.deleted
+    assert len(scope.index) == 0
+
+
+def test_an_overtaken_upload_keeps_out_of_the_group_that_its_bytes_would_lead() -> None:
+    scope = Scope()
+    scope.one(deletion("a", offset=5))
+    late = scope.one(candidate("a", b"A", NEAR, offset=3))
+    other = scope.one(candidate("b", b"A", NEAR, offset=6))
+    assert other.role is Role.NEW_LEADER  # which says that nothing is pending under its id
+    assert late.leader_id != other.leader_id
+    assert late.role is Role.MEMBER
+
+
+def test_an_older_deletion_that_comes_later_does_not_hide_the_newer() -> None:
+    scope = Scope()
+    scope.one(deletion("a", offset=9))
+    scope.one(deletion("a", offset=3))
+    between = scope.one(candidate("a", b"A", NEAR, offset=6))
+    assert between.arrival.candidate is not None
+    assert between.arrival.candidate.deleted
+
+
+def test_across_partitions_time_decides() -> None:
+    scope = Scope()
+    scope.one(deletion("a", offset=5, partition=1))
+    earlier = scope.one(candidate("a", b"A", far(1), offset=4, partition=0)).arrival.candidate
+    later = scope.one(candidate("a", b"B", far(2), offset=6, partition=0)).arrival.candidate
+    assert earlier is not None
+    assert later is not None
+    assert (earlier.deleted, later.deleted) == (True, False)
+
+
+def test_an_upload_after_its_deletion_leads_again_but_not_as_new() -> None:
+    """Its old group may have duplicates waiting: NEW_LEADER would let Caption image skip reading them."""
+    scope = Scope()
+    first = scope.one(candidate("a", b"A", NEAR, offset=1))
+    scope.one(deletion("a", offset=2))
+    again = scope.one(candidate("a", b"A", NEAR, offset=3))
+    assert (again.role, again.leader_id) == (Role.MEMBER, first.leader_id)
+    assert again.arrival.candidate is not None
+    assert not again.arrival.candidate.deleted
+    assert len(scope.index) == 1
+    assert scope.one(candidate("b", b"B", NEAR, offset=4)).leader_id == first.leader_id
+
+
+def test_the_same_bytes_of_another_image_after_a_deletion_are_not_new_either() -> None:
+    scope = Scope()
+    first = scope.one(candidate("a", b"A", NEAR, offset=1))
+    scope.one(deletion("a", offset=2))
+    other = scope.one(candidate("b", b"A", NEAR, offset=3))
+    assert (other.role, other.leader_id) == (Role.MEMBER, first.leader_id)
+
+
+def test_a_late_deletion_spares_a_leader_that_came_after_it() -> None:
+    scope = Scope()
+    newer = scope.one(candidate("a", b"A", bits(0), offset=4))
+    scope.one(candidate("a", b"B", bits(2), offset=1))
+    scope.one(deletion("a", offset=2))
+    assert scope.one(candidate("b", b"C", bits(0), offset=5)).leader_id == newer.leader_id
+
+
+def test_no_leader_id_is_new_twice() -> None:
+    scope = Scope()
+    led = []
+    for offset in range(0, 12, 2):
+        led.append(scope.one(candidate("a", b"A", NEAR, offset=offset)).role)
+        scope.all(deletion("a", offset=offset + 1))
+    assert led == [Role.NEW_LEADER] + [Role.MEMBER] * 5
+
+
+def test_many_leaders_outgrow_the_first_block() -> None:
+    scope = Scope()
+    for number in range(600):
+        assert scope.one(candidate(f"i{number}", mark=far(number))).role is Role.NEW_LEADER
+    assert scope.one(candidate("copy", b"copy", far(599))).leader_id == scope.journal[599].leader_id
+    assert scope.one(candidate("copy-0", b"copy-0", far(0))).leader_id == scope.journal[0].leader_id
+
+
+def test_an_empty_arrival_is_refused() -> None:
+    with pytest.raises(ValueError, match="neither"):
+        DuplicateIndex("shop", RULE).assign(Arrival())
+
+
+def test_scopes_do_not_share_leader_ids() -> None:
+    assert leader_id("a", b"x" * 32, "") != leader_id("b", b"x" * 32, "")
+    assert leader_id("a", b"x" * 32, "") != leader_id("a", b"x" * 32, "colour=red")
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["upload"] * 4 + ["delete"]),
+        st.integers(0, 4),  # image
+        st.integers(0, 5),  # content, which also gives the hash
+        st.sampled_from([{}, {"colour": "red"}, {"colour": "blue"}]),
+        st.sampled_from([Task.DESCRIBE, Task.DESCRIBE, Task.ANSWER]),
+        st.integers(0, 40),  # offset: not in order
+        st.integers(0, 1),  # partition
+    ),
+    max_size=25,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(steps=STEPS, seed=st.integers(0, 2**16))
+def test_an_index_rebuilt_from_a_shuffled_journal_decides_alike(steps: list[Any], seed: int) -> None:
+    scope, dice, new = Scope(), random.Random(seed), set()
+    for kind, image, content, attributes, task, offset, partition in steps:
+        quality = 40 if content == 5 else 90
+        mark = fingerprint((1 << (3 * content)) - 1, quality=quality)
+        arrived: Candidate | Deletion = deletion(f"i{image}", offset, partition)
+        if kind == "upload":
+            arrived = candidate(
+                f"i{image}", bytes([content]), mark, offset, partition, attributes=attributes, task=task
+            )
+        shuffled = dice.sample(scope.journal, len(scope.journal))
+        rebuilt = DuplicateIndex("shop", RULE, shuffled).assign(arrival(arrived))
+        live = scope.index.assign(arrival(arrived))
+        assert rebuilt == live
+        scope.journal += live[1]
+        for assigned in live[0]:
+            if assigned.role is Role.NEW_LEADER:
+                assert assigned.leader_id not in new
+                new.add(assigned.leader_id)
