@@ -92,6 +92,7 @@ def forget(job: str) -> None:
 class _BeamStore(Store):
     cell: Any
     bag: Any
+    bundle: object
 
     def read(self) -> GroupState:
         return self.cell.read() or GroupState()
@@ -131,6 +132,7 @@ class CaptionImage(beam.DoFn):
     def start_bundle(self) -> None:
         """Allow one wait."""
         self._patience = self._options.patience_seconds
+        self._bundle = object()
 
     def process(
         self,
@@ -145,7 +147,7 @@ class CaptionImage(beam.DoFn):
     ) -> Iterator[Any]:
         """Submit, wait or answer at once."""
         _, assignment = element
-        outputs, pending = self._desk.arrive(assignment, _BeamStore(cell, waiting))
+        outputs, pending = self._desk.arrive(assignment, _BeamStore(cell, waiting, self._bundle))
         if pending:
             poll.set(Timestamp.of(self._clock() + self._options.poll_seconds))
             end.set(window.max_timestamp())
@@ -163,7 +165,7 @@ class CaptionImage(beam.DoFn):
     ) -> Iterator[Any]:
         """Collect what is done; look again later at what is not."""
         patience, self._patience = self._patience, 0.0
-        outputs, pending = self._desk.poll(leader_id, _BeamStore(cell, waiting), patience)
+        outputs, pending = self._desk.poll(leader_id, _BeamStore(cell, waiting, self._bundle), patience)
         if pending:
             poll.set(Timestamp.of(self._clock() + self._options.poll_seconds))
         else:  # a pending real-time timer keeps a bounded job on Flink running for ever
@@ -180,7 +182,7 @@ class CaptionImage(beam.DoFn):
         poll: Any = beam.DoFn.TimerParam(POLL),
     ) -> Iterator[Any]:
         """The input is over: wait for what is left."""
-        outputs, _ = self._desk.poll(leader_id, _BeamStore(cell, waiting), None)
+        outputs, _ = self._desk.poll(leader_id, _BeamStore(cell, waiting, self._bundle), None)
         poll.clear()
         yield from _tagged(outputs)
 

@@ -89,7 +89,9 @@ class DecodeEvent:
 
     def _languages(self, asked: list[str], task: Task) -> tuple[str, ...]:
         if not asked:
-            raise EventInvalid("the event asks for `0` languages; name at least one BCP 47 tag or leave the field out")
+            raise EventInvalid(
+                "the event asks for `0` languages; name at least one BCP 47 tag or leave the field out"
+            )
         languages = tuple(dict.fromkeys(normalise_language(tag) for tag in asked))
         known = self._library.languages(task.value)
         for language in languages:
@@ -105,7 +107,9 @@ def _deletion(record: KafkaRecord) -> Deletion:
         image_id = (record.key or b"").decode()
         merchant = next((h.value or b"" for h in record.headers if h.name == MERCHANT_HEADER), b"").decode()
     except UnicodeDecodeError as error:
-        raise EventInvalid("a deletion's key or merchant header is not `UTF-8`; its key is the image id") from error
+        raise EventInvalid(
+            "a deletion's key or merchant header is not `UTF-8`; its key is the image id"
+        ) from error
     if not image_id or len(image_id) > MAX_ID:
         raise EventInvalid(
             f"a record without value has a key of `{len(image_id)}` characters; a deletion's key is the image id"

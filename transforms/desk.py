@@ -6,7 +6,7 @@ waiters.
 
 A runner may drop a bundle and try it again on the same process, and nobody tells the desk. So a copy may only
 be *ahead* of the state, by arrivals that will come again: once something has left the state (sent, or taken
-from the bag) the copy is read anew at the next touch, and an exception drops it.
+from the bag) the copy is read anew in the next bundle, and an exception drops it.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class Desk:
             held = self._groups.pop(leader_id, None)
         if held is None and fresh:  # its cell is empty: no need to read it
             return Visit(self._means, Group(), store)
-        if held is not None and not fresh and not held.shrunk and not self._is_old(held):
+        if held is not None and held.requests and not fresh and self._is_trusted(held, store):
             return Visit(self._means, held, store)
         state = store.read()
         group = Group(
@@ -91,6 +91,8 @@ class Desk:
             deletions=list(state.deletions),
             waiting=None if state.pending else 0,  # nobody waits where nothing is pending
             streak=held.streak if held is not None else Streak(),
+            # What this very bundle has taken from the state is missing from what is read, too.
+            shrunk_in=held.shrunk_in if held is not None and held.shrunk_in is store.bundle else None,
         )
         if held is None:
             count("resubmitted", len(state.pending))
@@ -99,16 +101,20 @@ class Desk:
         return visit
 
     def _keep(self, leader_id: str, group: Group, trust: int) -> bool:
-        if not group.requests:
-            return False
+        pending = bool(group.requests)
+        if not pending:
+            group = Group(shrunk_in=group.shrunk_in)
         group.touched = self._clock()
         with self._lock:
-            if trust == self._trust:
+            if trust == self._trust and (pending or group.shrunk_in is not None):
                 self._groups[leader_id] = group
             # Groups that moved to another worker are never asked for again.
             while self._groups and self._is_old(next(iter(self._groups.values()))):
                 self._groups.popitem(last=False)
-        return True
+        return pending
+
+    def _is_trusted(self, group: Group, store: Store) -> bool:
+        return group.shrunk_in in (None, store.bundle) and not self._is_old(group)
 
     def _is_old(self, group: Group) -> bool:
         return self._clock() - group.touched > self._means.options.distrust_seconds

@@ -26,6 +26,11 @@ MAX_TEXTS = 32
 class Store(Protocol):
     """The group's durable state. Each call may be a round trip to the runner."""
 
+    @property
+    def bundle(self) -> object:
+        """The bundle of this call: one object throughout it, another one when it is tried again."""
+        ...
+
     def read(self) -> GroupState:
         """The cell."""
         ...
@@ -84,7 +89,7 @@ class Streak:
 
 @dataclass(slots=True)
 class Group:
-    """The process's copy of a group. It is dropped when nothing is pending: the cell has the texts."""
+    """The process's copy of a group. It is emptied when nothing is pending: the cell has the texts."""
 
     texts: list[Text] = field(default_factory=list)
     requests: list[Request] = field(default_factory=list)
@@ -92,8 +97,8 @@ class Group:
     waiting: int | None = 0
     """Duplicates in the bag, at most; None when this process cannot know, after a restore."""
     streak: Streak = field(default_factory=Streak)
-    shrunk: bool = False
-    """Something left the state. Should the bundle fail, the state has it again and this copy does not."""
+    shrunk_in: object = None
+    """The bundle in which something left the state. Should it fail, the state has it again, this copy not."""
     touched: float = 0.0
 
     def state(self) -> GroupState:

@@ -33,7 +33,7 @@ class Serving:
         for candidate in state.pending:
             self.serve(candidate)
         if self.group.state() != state:
-            self.group.shrunk = True
+            self.group.shrunk_in = self.store.bundle
             self.store.write(self.group.state())
 
     def serve(self, candidate: Candidate) -> None:

@@ -19,15 +19,13 @@ DEAD_LETTERS = "dead_letters"
 
 
 class Stage(beam.DoFn):
-    """Calls ``work`` on each element; an `InputError` becomes a tagged dead letter with the element's record.
+    """Calls ``work`` on each element; an `InputError` becomes a dead letter with the element's record.
 
-    Anything else that ``work`` raises is a bug on this record: it becomes a dead letter too, unless most recent
-    records fail alike; then the job stops. A `JobError` stops it at once.
+    Anything else that ``work`` raises is a bug on this record: it becomes a dead letter too, unless most
+    recent records fail alike; then the job stops. A `JobError` stops it at once.
     """
 
-    def __init__(
-        self, name: str, work: Callable[[Any], Any], tags: Mapping[type, str] | None = None
-    ) -> None:
+    def __init__(self, name: str, work: Callable[[Any], Any], tags: Mapping[type, str] | None = None) -> None:
         """``work`` is picklable; results of the types in ``tags`` go to that output."""
         self._name = name
         self._work = work
@@ -52,7 +50,8 @@ class Stage(beam.DoFn):
             # By place, not by words: those differ from record to record, and may hold a secret.
             self._outcomes.add(f"`{self._name}` raised `{kind}` at `{_place(error)}`")
             failed = StageFailed(
-                f"`{self._name}` failed with an unforeseen `{kind}`; please report it, and redrive after an upgrade"
+                f"`{self._name}` failed with an unforeseen `{kind}`; "
+                "please report it, and redrive after an upgrade"
             ).with_traceback(error.__traceback__)
             yield pvalue.TaggedOutput(DEAD_LETTERS, dead_letter(record_of(element), self._name, failed))
             return

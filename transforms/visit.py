@@ -34,7 +34,8 @@ class Visit(Serving):
             return
         if not group.requests:
             group.forget_deleted()
-        group.shrunk = group.shrunk or len(self.out) > sent
+        if len(self.out) > sent:
+            group.shrunk_in = self.store.bundle
         self.store.write(group.state())
 
     def _serve_waiting(self) -> None:
@@ -43,7 +44,7 @@ class Visit(Serving):
         waiting = self.store.waiting()
         still = [candidate for candidate in waiting if not self._advance(candidate)]
         if len(still) != len(waiting):
-            self.group.shrunk = True
+            self.group.shrunk_in = self.store.bundle
             self.store.clear_waiting()
             for candidate in still:
                 self.store.add_waiting(candidate)

@@ -134,7 +134,8 @@ def _letter(event: ScriptedEvent, letter: Consumed) -> Iterator[str]:
         )
         yield f"the dead letter's value ({sizes[0]}) is not the original bytes ({sizes[1]})"
     if letter.timestamp_ms != event.timestamp_ms:
-        yield f"the dead letter's timestamp is `{letter.timestamp_ms}`, not the original `{event.timestamp_ms}`"
+        times = letter.timestamp_ms, event.timestamp_ms
+        yield f"the dead letter's timestamp is `{times[0]}`, not the original `{times[1]}`"
     if letter.headers[: len(event.headers)] != event.headers:
         yield "the dead letter does not begin with the original headers"
     for name in ("stage", "exception.class.name", "exception.message"):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import contextlib
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -61,42 +62,66 @@ class WriteRecords(beam.DoFn):
 
     def _flush(self) -> list[DeadLetter]:
         buffer, self._buffer = self._buffer, []
-        self._send([audit for publication in buffer for audit in publication.audits])
+        if unaudited := self._send([audit for publication in buffer for audit in publication.audits]):
+            raise JobError(
+                f"an audit record of `{len(unaudited[0].value or b'')}` bytes is too large for topic "
+                f"`{unaudited[0].topic}`; raise its max.message.bytes: nothing is published unaudited"
+            )
         refused = self._send([record for publication in buffer for record in publication.records])
         return [self._refused(record) for record in refused]
 
-    def _send(self, records: Iterable[Outgoing]) -> list[Outgoing]:
+    def _send(self, records: Sequence[Outgoing]) -> list[Outgoing]:
         """Send, wait for every answer, and return what was too large."""
-        sent = [(record, self._produce(record)) for record in records]
-        refused = []
-        try:
-            if sent:
-                self._producer.flush(timeout=self._options.timeout_seconds)
-            for record, future in sent:
-                try:
-                    if future is None:
-                        raise MessageSizeTooLargeError
-                    future.get(timeout=self._options.timeout_seconds)
-                    count(f"written_{record.topic}")
-                except MessageSizeTooLargeError:
-                    refused.append(record)
-        except KafkaError as error:
-            raise BrokerUnreachable(
-                f"the broker at `{self._options.bootstrap_servers}` did not acknowledge a record "
-                f"(`{type(error).__name__}`); the bundle is tried again, look at the broker"
-            ) from error
-        return refused
+        unsent, is_refused = self._attempt(records)
+        if not is_refused:
+            return []
+        # A refused batch is fatal to an idempotent producer and to all it had in flight: one by one, then.
+        too_large = []
+        self._reconnect()
+        for record in unsent:
+            if self._attempt([record])[1]:
+                too_large.append(record)
+                self._reconnect()
+        return too_large
 
-    def _produce(self, record: Outgoing) -> Any:
+    def _attempt(self, records: Sequence[Outgoing]) -> tuple[list[Outgoing], bool]:
+        """Send; returns what was not acknowledged, in order, and whether size was the reason."""
+        unsent: list[Outgoing] = []
+        is_refused, fault = False, None
+        futures = [(record, self._start(record)) for record in records]
+        # What a flush raises is one future's error; each is asked below.
+        with contextlib.suppress(KafkaError):
+            self._producer.flush(timeout=self._options.timeout_seconds)
+        for record, future in futures:
+            try:
+                if isinstance(future, KafkaError):
+                    raise future
+                future.get(timeout=self._options.timeout_seconds)
+                count(f"written_{record.topic}")
+            except KafkaError as error:
+                unsent.append(record)
+                is_refused |= isinstance(error, MessageSizeTooLargeError)
+                fault = error
+        if fault is not None and not is_refused:
+            raise self._unreachable(fault) from fault
+        return unsent, is_refused
+
+    def _start(self, record: Outgoing) -> Any:
+        """The record's future, or the error that kept it from being sent at all."""
         try:
             return send(self._producer, record)
-        except MessageSizeTooLargeError:
-            return None
         except KafkaError as error:
-            raise BrokerUnreachable(
-                f"cannot produce to topic `{record.topic}` on `{self._options.bootstrap_servers}` "
-                f"(`{type(error).__name__}`); check that the topic exists and the broker runs"
-            ) from error
+            return error
+
+    def _reconnect(self) -> None:
+        self._producer.close()
+        self._producer = producer(self._options)
+
+    def _unreachable(self, error: KafkaError) -> BrokerUnreachable:
+        return BrokerUnreachable(
+            f"the broker at `{self._options.bootstrap_servers}` did not acknowledge a record "
+            f"(`{type(error).__name__}`); look at the broker and that every topic exists"
+        )
 
     def _refused(self, record: Outgoing) -> DeadLetter:
         if record.origin is None:
@@ -111,7 +136,7 @@ class WriteRecords(beam.DoFn):
 
 
 class WriteDeadLetters(WriteRecords):
-    """Writes dead letters. One that is too large loses our stack trace; if that is not enough, the job stops."""
+    """Writes dead letters. Too large a one loses our stack trace; if that is not enough, the job stops."""
 
     def _flush(self) -> list[DeadLetter]:
         buffer, self._buffer = self._buffer, []

@@ -54,7 +54,7 @@ class Shop:
         return Topics(self.names["uploads"], self.names["captions"], self.names["dead"], self.names["audit"])
 
     def upload(self, *events: dict[str, Any] | tuple[bytes | None, bytes | None]) -> list[tuple[int, int]]:
-        """Produce events (dicts of ImageUpload) or raw (key, value) pairs; returns (partition, offset) of each."""
+        """Produce events (dicts of ImageUpload) or raw (key, value) pairs; returns where each lies."""
         encoder, client = Encoder("image_upload"), producer(self.kafka)
         futures = []
         for event in events:

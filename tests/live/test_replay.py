@@ -12,7 +12,7 @@ from pipeline.local.kafka import LocalKafka
 from transforms import inflight
 from transforms.captioner.api import CaptionerOptions
 from transforms.captioner.fake import FakeCaptioner
-from transforms.errors import BrokerUnreachable, CaptionerBroken, TopicMissing
+from transforms.errors import BrokerUnreachable, CaptionerBroken, JobError, TopicMissing
 from transforms.inflight import Inflight
 from transforms.values import Header
 
@@ -147,15 +147,32 @@ def test_too_large_a_caption_becomes_a_dead_letter(
     kafka: LocalKafka, topics: Callable[..., dict[str, str]]
 ) -> None:
     names = topics(
-        {"uploads": 1, "captions": 1, "dead": 1, "audit": 1}, {"captions": {"max.message.bytes": "700"}}
+        {"uploads": 1, "captions": 1, "dead": 1, "audit": 1}, {"captions": {"max.message.bytes": "1000"}}
     )
     shop = Shop(kafka.bootstrap_servers, names)
-    shop.upload({"image_id": "a", "image": product_png(1)})
+    long = {"image_id": "a" * 250, "image": product_png(1)}
+    shop.upload(
+        long, *({"image_id": f"b{n}", "image": product_png(n), "languages": ["en"]} for n in range(5))
+    )
     shop.run()
+    assert sorted(c["image_id"] for c in shop.captions()) == [f"b{n}" for n in range(5)]
     [letter] = shop.raw("dead")
     headers = {h.name: h.value for h in letter.headers}
     assert headers["caption.error.code"] == b"record_too_large"
     assert b"raise the topic's max.message.bytes" in (headers["__connect.errors.exception.message"] or b"")
+
+
+def test_nothing_is_published_that_could_not_be_audited(
+    kafka: LocalKafka, topics: Callable[..., dict[str, str]]
+) -> None:
+    names = topics(
+        {"uploads": 1, "captions": 1, "dead": 1, "audit": 1}, {"audit": {"max.message.bytes": "100"}}
+    )
+    shop = Shop(kafka.bootstrap_servers, names)
+    shop.upload({"image_id": "a", "image": product_png(1)})
+    with pytest.raises(JobError, match=r"raise its max.message.bytes: nothing is published unaudited"):
+        shop.run()
+    assert shop.raw("captions") == []
 
 
 def test_missing_topic_and_missing_broker_are_named(shop: Shop) -> None:

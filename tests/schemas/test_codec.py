@@ -1,3 +1,4 @@
+import contextlib
 import random
 import struct
 import time
@@ -12,6 +13,7 @@ from transforms.errors import ConfigInvalid, EventUndecodable, InputError, Unkno
 
 MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 LEAST = {"image_id": "img-1", "uploaded_at": MOMENT, "uri": "file:///1.jpg"}
+BODY = Encoder("image_upload").encode(LEAST)
 CONFLUENT = WireFormat("confluent", ((7, "image_upload"), (300, "image_upload")))
 
 
@@ -45,9 +47,8 @@ def test_confluent_prefix_holds_the_first_id() -> None:
 
 
 def test_every_configured_writer_is_read() -> None:
-    body = Encoder("image_upload").encode(LEAST)
     for schema_id in (7, 300):
-        value = Decoder("image_upload", CONFLUENT).decode(struct.pack(">bI", 0, schema_id) + body)
+        value = Decoder("image_upload", CONFLUENT).decode(struct.pack(">bI", 0, schema_id) + BODY)
         assert value["image_id"] == "img-1"
 
 
@@ -77,7 +78,9 @@ def test_damaged_confluent_values(data: bytes, words: str) -> None:
     assert words in raised.value.message
 
 
-@pytest.mark.parametrize("data", [b"", b"hello", b"{}", b"\x00", b"\xff" * 12, b"PK\x03\x04", b"\xff\xd8\xff"])
+@pytest.mark.parametrize(
+    "data", [b"", b"hello", b"{}", b"\x00", b"\xff" * 12, b"PK\x03\x04", b"\xff\xd8\xff"]
+)
 def test_what_is_not_avro(data: bytes) -> None:
     with pytest.raises(EventUndecodable) as raised:
         Decoder("image_upload").decode(data)
@@ -106,16 +109,14 @@ def test_random_bytes_raise_nothing_but_input_errors(wire: WireFormat) -> None:
     for number in range(5000):
         data = dice.randbytes(dice.randrange(60))
         if number % 3 == 0:
-            data = wire is CONFLUENT and b"\x00\x00\x00\x00\x07" + data or data
+            data = good[: -len(BODY)] + data
         elif number % 3 == 1:  # a good one with a few bytes changed
             changed = bytearray(good)
             for _ in range(dice.randrange(1, 4)):
                 changed[dice.randrange(len(changed))] = dice.randrange(256)
             data = bytes(changed)
-        try:
+        with contextlib.suppress(InputError):
             assert isinstance(decoder.decode(data)["image_id"], str)
-        except InputError as error:
-            assert error.code in ("event_undecodable", "unknown_schema")
 
 
 HEAD = long(1) + b"x" + long(0) + long(0) + long(0) + long(1)  # up to and with the task
@@ -140,12 +141,14 @@ HOSTILE = {
 def test_hostile_values_are_refused_quickly_and_in_little_memory(name: str) -> None:
     decoder = Decoder("image_upload")
     tracemalloc.start()
-    started = time.process_time()
-    with pytest.raises(EventUndecodable):
-        decoder.decode(HOSTILE[name])
-    assert time.process_time() - started < 0.5
-    assert tracemalloc.get_traced_memory()[1] < 2**20
-    tracemalloc.stop()
+    try:
+        started = time.process_time()
+        with pytest.raises(EventUndecodable):
+            decoder.decode(HOSTILE[name])
+        assert time.process_time() - started < 0.5
+        assert tracemalloc.get_traced_memory()[1] < 2**20
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_value_that_does_not_fit_is_a_bug_and_says_so() -> None:
@@ -169,7 +172,9 @@ def test_wire_formats_that_cannot_be(format: str, schemas: tuple[tuple[int, str]
     assert words in raised.value.message
 
 
-@pytest.mark.parametrize("content", ["", "no json", "3", "null", "{}", '{"type": "enum", "name": "E"}', '"nope"'])
+@pytest.mark.parametrize(
+    "content", ["", "no json", "3", "null", "{}", '{"type": "enum", "name": "E"}', '"nope"']
+)
 def test_a_schema_file_that_is_none(tmp_path: Path, content: str) -> None:
     path = tmp_path / "bad.avsc"
     path.write_text(content)
@@ -187,6 +192,8 @@ def test_a_writer_schema_from_a_file(tmp_path: Path) -> None:
     path = tmp_path / "old.avsc"
     path.write_text((FOLDER / "image_upload.avsc").read_text().replace('"merchant"', '"seller"'))
     wire = WireFormat("avro", ((0, str(path)),))
-    value = Decoder("image_upload", wire).decode(Encoder("image_upload", wire).encode(LEAST | {"seller": "s"}))
+    value = Decoder("image_upload", wire).decode(
+        Encoder("image_upload", wire).encode(LEAST | {"seller": "s"})
+    )
     assert value["merchant"] == ""
     assert "seller" not in value

@@ -95,9 +95,7 @@ def epoch() -> float:
 
 def attach(source: Any, options: CaptionOptions, **clock: Any) -> None:
     stage = CaptionImage(options, **clock)
-    done = source | "Caption image" >> beam.ParDo(stage).with_outputs(
-        DEAD_LETTERS, REFUSALS, main="captions"
-    )
+    done = source | "Caption image" >> beam.ParDo(stage).with_outputs(DEAD_LETTERS, REFUSALS, main="captions")
     for name in ("captions", DEAD_LETTERS, REFUSALS):
         done[name] | f"Keep {name}" >> beam.ParDo(Keep(options.job))
 
@@ -199,7 +197,7 @@ def test_more_pictures_than_room_in_one_bundle(prompts: str) -> None:
 
 def test_broken_captioner_stops_the_pipeline(prompts: str) -> None:
     options, _ = options_for("broken", prompts, lambda *_: RuntimeError("CUDA error"))
-    with pytest.raises(Exception, match="captioner|uploads failed alike"):
+    with pytest.raises(Exception, match=r"captioner|uploads failed alike"):
         run([assignment(candidate(f"i{n}", offset=n), f"g{n}") for n in range(400)], options)
     assert len(_seen["broken"]) <= 200
 

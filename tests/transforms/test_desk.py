@@ -50,6 +50,7 @@ class MemoryStore:
     cell: GroupState | None = None
     bag: list[Candidate] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
+    bundle: object = field(default_factory=object)
 
     def read(self) -> GroupState:
         self.calls.append("read")
@@ -76,6 +77,7 @@ class MemoryStore:
 
     def roll_back(self, to: tuple[GroupState | None, list[Candidate]]) -> None:
         self.cell, self.bag = to[0], list(to[1])
+        self.bundle = object()
 
 
 class Rig:
@@ -386,7 +388,7 @@ def test_broken_captioner_stops_the_job(copies: int) -> None:
             sent.extend(r.poll(leader=f"g{n}"))
 
     with rig(script=lambda *_: RuntimeError("CUDA error: device-side assert")) as r:
-        with pytest.raises(CaptionerBroken, match="RuntimeError.*device-side assert"):
+        with pytest.raises(CaptionerBroken, match=r"RuntimeError.*device-side assert"):
             drive(r)
         assert len(sent) <= 200
 
@@ -552,6 +554,21 @@ def test_rolled_back_partial_result_comes_again() -> None:
         r.store.roll_back(before)  # the sink failed; the next bundle runs on the same process
         slow.set()
         assert set(captions(r.poll())) == {"lead", "zh"}
+        assert r.fake.submitted == 2
+
+
+def test_a_copy_made_from_what_was_rolled_back_is_not_believed() -> None:
+    zh = picture("zh", 1, 1, languages=("zh-Hans",))
+    with rig() as r:
+        r.lead(LEADER)
+        r.idle()
+        before = r.store.snapshot()
+        r.store.bundle = object()
+        r.poll(0.0)
+        r.arrive(zh)  # read from a cell that has the leader's text and will be rolled back
+        r.store.roll_back(before)
+        out = r.arrive(zh)
+        assert set(captions(out + r.poll())) == {"lead", "zh"}
         assert r.fake.submitted == 2
 
 
@@ -768,6 +785,7 @@ class World:
         self.sent += self.open
         self.open = []
         self.saved = (self.delivered, self.r.store.snapshot())
+        self.r.store.bundle = object()
 
     def roll_back(self) -> None:
         self.open = []
@@ -832,9 +850,7 @@ def test_nothing_is_lost_or_mixed_up(script: list[tuple[object, ...]]) -> None:
                 assert RULE.near(made.fingerprint, text.fingerprint)
                 assert text.sha256.hex()[:12] in text.caption
                 assert reused == (text.image_id != made.upload.image_id)
-                prompt = r.prompts.render(
-                    "", "DESCRIBE", text.language, dict(made.upload.attributes), None
-                )
+                prompt = r.prompts.render("", "DESCRIBE", text.language, dict(made.upload.attributes), None)
                 assert prompt.digest()[:12] in text.caption
             words = tuple(t.caption for t in made.texts)
             if calm:

@@ -5,7 +5,6 @@ from typing import Any
 import apache_beam as beam
 import pytest
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
-from apache_beam.testing.test_pipeline import TestPipeline
 from apache_beam.testing.util import assert_that
 from data.samples import arrival, candidate, deletion, far, fingerprint
 
@@ -75,7 +74,10 @@ def test_leaders_and_members_in_a_pipeline() -> None:
     def check(found: list[tuple[str, Assignment]]) -> None:
         roles = {a.arrival.candidate.upload.image_id: a.role for _, a in found if a.arrival.candidate}
         leader = Role.NEW_LEADER
-        assert sorted((roles.pop("a"), roles.pop("b"))) == ["MEMBER", "NEW_LEADER"]  # one of the two was first
+        assert sorted((roles.pop("a"), roles.pop("b"))) == [
+            "MEMBER",
+            "NEW_LEADER",
+        ]  # one of the two was first
         assert roles == {"c": leader, "d": leader}
         groups = {a.arrival.candidate.upload.image_id: key for key, a in found if a.arrival.candidate}
         assert groups["a"] == groups["b"]
@@ -83,7 +85,7 @@ def test_leaders_and_members_in_a_pipeline() -> None:
         assert all(key == assigned.leader_id for key, assigned in found)
 
     logging.disable(logging.WARNING)
-    with TestPipeline(runner=FnApiRunner()) as pipeline:
+    with beam.Pipeline(runner=FnApiRunner()) as pipeline:
         keyed = pipeline | beam.Create(arrivals) | beam.Map(by_scope).with_output_types(tuple[str, Arrival])
         found = keyed | beam.ParDo(FindDuplicate("job", SimilarityRule()))
         assert_that(found, check)

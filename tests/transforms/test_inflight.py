@@ -65,7 +65,7 @@ def test_full_means_stalled_when_nothing_is_settled(manual: Manual) -> None:
     inflight = Inflight(manual, stall_seconds=0.05)
     for n in range(4):
         inflight.submit(ask(str(n)))
-    with pytest.raises(CaptionerStalled, match="none of `4` requests in 0.05 s"):
+    with pytest.raises(CaptionerStalled, match=r"none of `4` requests in 0.05 s"):
         inflight.submit(ask("one too many"))
     assert inflight.unfinished == 4
     answer(manual.futures[0])
@@ -173,7 +173,7 @@ def test_outcomes_stop_on_a_shared_cause() -> None:
     outcomes = Outcomes()
     for _ in range(19):
         outcomes.add("caption_failed `RuntimeError`", "CUDA error 1")
-    with pytest.raises(CaptionerBroken, match="100%.*last 20.*RuntimeError.*CUDA error 2"):
+    with pytest.raises(CaptionerBroken, match=r"100%.*last 20.*RuntimeError.*CUDA error 2"):
         outcomes.add("caption_failed `RuntimeError`", "CUDA error 2")
 
 

@@ -1,0 +1,210 @@
+import pickle
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from data.samples import record
+
+from schemas.codec import FOLDER, Encoder, WireFormat
+from transforms.decode import DecodeEvent, milliseconds, normalise_language
+from transforms.errors import InputError
+from transforms.values import Decoded, Deletion, KafkaRecord, Task, Upload
+
+MOMENT = datetime(2026, 1, 1, 12, 0, 0, 123_000, tzinfo=UTC)
+LEAST = {"image_id": "img-1", "uploaded_at": MOMENT, "uri": "file:///1.jpg"}
+DECODE = DecodeEvent()
+
+
+def event(**fields: Any) -> KafkaRecord:
+    return record(value=Encoder("image_upload").encode(LEAST | fields))
+
+
+def decoded(source: KafkaRecord, decode: DecodeEvent = DECODE) -> Upload:
+    result = decode(source)
+    assert isinstance(result, Decoded)
+    assert result.record is source
+    return result.upload
+
+
+def test_a_full_event() -> None:
+    upload = decoded(
+        event(
+            uploaded_at=MOMENT,
+            merchant="shop",
+            category="food",
+            task="DESCRIBE",
+            languages=["en", "zh-Hans"],
+            attributes={"title": "Mug", "colour": "red"},
+            question="What?",
+        )
+    )
+    assert upload == Upload(
+        "img-1",
+        1_767_268_800_123,
+        "shop",
+        "food",
+        Task.DESCRIBE,
+        ("en", "zh-Hans"),
+        (("colour", "red"), ("title", "Mug")),
+        "What?",
+        "file:///1.jpg",
+        None,
+    )
+
+
+def test_the_least_event() -> None:
+    upload = decoded(event())
+    assert (upload.task, upload.languages) == (Task.DESCRIBE, ("zh-Hans", "en"))
+    assert (upload.merchant, upload.category, upload.attributes, upload.question) == ("", "", (), None)
+
+
+GOOD = [
+    ({"uri": None, "image": b"\xff\xd8"}, "inline", b"\xff\xd8"),
+    ({"uri": None, "image": b""}, "inline", b""),  # Fetch or Inspect says that it is empty
+    ({"image_id": "图" * 256}, "image_id", "图" * 256),
+    ({"languages": ["zh-CN", "zh", "EN"]}, "languages", ("zh-Hans", "en")),
+    ({"languages": ["en"] * 1000}, "languages", ("en",)),
+    ({"attributes": {f"a{n:02}": "v" * 4096 for n in range(64)}}, "merchant", ""),
+    ({"uploaded_at": datetime(1960, 1, 1, tzinfo=UTC)}, "uploaded_at_ms", -315_619_200_000),
+    ({"uploaded_at": -1}, "uploaded_at_ms", -1),
+]
+
+
+@pytest.mark.parametrize(("fields", "name", "value"), GOOD, ids=range(len(GOOD)))
+def test_good_events(fields: dict[str, Any], name: str, value: Any) -> None:
+    assert getattr(decoded(event(**fields)), name) == value
+
+
+BAD = [
+    ({"image_id": ""}, "event_invalid", "image_id has `0` characters; it must have 1 to 256"),
+    ({"image_id": "x" * 257}, "event_invalid", "image_id has `257` characters"),
+    ({"uri": None}, "event_invalid", "the event has `neither` of uri and image; set exactly one"),
+    ({"image": b"x"}, "event_invalid", "the event has `both` of uri and image"),
+    ({"attributes": {str(n): "" for n in range(65)}}, "event_invalid", "the event has `65` attributes"),
+    ({"attributes": {"title": "x" * 4097}}, "event_invalid", "at most 64 of 4096 characters"),
+    ({"languages": []}, "event_invalid", "the event asks for `0` languages"),
+    (
+        {"languages": ["en", "fr"]},
+        "unsupported_language",
+        "language `fr` has no prompt; there are `en`, `zh-Hans`",
+    ),
+    ({"languages": [""]}, "unsupported_language", "language `` has no prompt"),
+    ({"languages": ["zh-TW"]}, "unsupported_language", "language `zh-Hant` has no prompt"),
+    ({"languages": ["-"]}, "unsupported_language", "language `-`"),
+    ({"task": "MODERATE"}, "unsupported_task", "task `MODERATE` is not served"),
+    ({"task": "INDEX"}, "unsupported_task", "task `INDEX` is not served"),
+    ({"task": "ANSWER"}, "unsupported_task", "this prompt library serves DESCRIBE"),
+    ({"task": "UNKNOWN"}, "unsupported_task", "task `UNKNOWN` is not served"),
+]
+
+
+@pytest.mark.parametrize(("fields", "code", "words"), BAD, ids=range(len(BAD)))
+def test_bad_events(fields: dict[str, Any], code: str, words: str) -> None:
+    with pytest.raises(InputError) as raised:
+        DECODE(event(**fields))
+    assert raised.value.code == code
+    assert words in raised.value.message
+
+
+@pytest.mark.parametrize("value", [b"", b"not avro", b"\x00\x00\x00\x00\x01", b'{"image_id": "x"}'])
+def test_values_that_are_no_event(value: bytes) -> None:
+    with pytest.raises(InputError) as raised:
+        DECODE(record(value=value))
+    assert raised.value.code == "event_undecodable"
+    assert f"value of {len(value)} bytes" in raised.value.message
+
+
+def test_an_unknown_schema_id() -> None:
+    decode = DecodeEvent(WireFormat("confluent", ((1, "image_upload"),)))
+    with pytest.raises(InputError) as raised:
+        decode(record(value=b"\x00\x00\x00\x00\x02rest"))
+    assert raised.value.code == "unknown_schema"
+    assert "`2`" in raised.value.message
+
+
+def test_a_deletion() -> None:
+    source = record(key="图-1".encode(), value=None, headers={"merchant": b"shop"})
+    assert DECODE(source) == Deletion(source, "图-1", "shop")
+
+
+@pytest.mark.parametrize("headers", [{}, {"merchant": None}, {"merchant": b""}, {"other": b"x"}])
+def test_a_deletion_without_merchant(headers: dict[str, bytes | None]) -> None:
+    result = DECODE(record(value=None, headers=headers))
+    assert isinstance(result, Deletion)
+    assert result.merchant == ""
+
+
+@pytest.mark.parametrize(
+    ("key", "headers", "words"),
+    [
+        (None, {}, "a record without value has a key of `0` characters; a deletion's key is the image id"),
+        (b"", {}, "key of `0` characters"),
+        (b"x" * 257, {}, "key of `257` characters"),
+        (b"\xff\xfe", {}, "a deletion's key or merchant header is not `UTF-8`"),
+        (b"img-1", {"merchant": b"\xff"}, "a deletion's key or merchant header is not `UTF-8`"),
+    ],
+)
+def test_bad_deletions(key: bytes | None, headers: dict[str, bytes | None], words: str) -> None:
+    with pytest.raises(InputError) as raised:
+        DECODE(record(key=key, value=None, headers=headers))
+    assert raised.value.code == "event_invalid"
+    assert words in raised.value.message
+
+
+@pytest.mark.parametrize(
+    ("tag", "normal"),
+    [
+        ("en", "en"),
+        ("EN", "en"),
+        (" en ", "en"),
+        ("en_us", "en-US"),
+        ("zh", "zh-Hans"),
+        ("zh-CN", "zh-Hans"),
+        ("zh_cn", "zh-Hans"),
+        ("zh-sg", "zh-Hans"),
+        ("zh-TW", "zh-Hant"),
+        ("zh-HK", "zh-Hant"),
+        ("ZH-hans", "zh-Hans"),
+        ("sr-latn-rs", "sr-Latn-RS"),
+        ("es-419", "es-419"),
+        ("", ""),
+    ],
+)
+def test_language_tags(tag: str, normal: str) -> None:
+    assert normalise_language(tag) == normal
+
+
+@pytest.mark.parametrize(
+    ("kind", "written", "expected"),
+    [
+        ('{"type": "long", "logicalType": "timestamp-millis"}', MOMENT, 1_767_268_800_123),
+        ('{"type": "long", "logicalType": "timestamp-micros"}', MOMENT, 1_767_268_800_123),
+        ('"long"', 1_767_268_800_123, 1_767_268_800_123),
+        ('"int"', 5, 5),
+    ],
+    ids=["millis", "micros", "plain long", "int"],
+)
+def test_producers_may_write_the_moment_in_their_own_way(
+    tmp_path: Path, kind: str, written: Any, expected: int
+) -> None:
+    ours = (FOLDER / "image_upload.avsc").read_text()
+    path = tmp_path / "theirs.avsc"
+    path.write_text(ours.replace('{"type": "long", "logicalType": "timestamp-millis"}', kind))
+    wire = WireFormat("avro", ((1, str(path)),))
+    value = Encoder("image_upload", wire).encode(LEAST | {"uploaded_at": written})
+    assert decoded(record(value=value), DecodeEvent(wire)).uploaded_at_ms == expected
+
+
+def test_milliseconds_are_exact() -> None:
+    assert milliseconds(datetime(1970, 1, 1, tzinfo=UTC)) == 0
+    assert milliseconds(datetime(1970, 1, 1, 0, 0, 0, 1000)) == 1
+    assert milliseconds(datetime(1969, 12, 31, 23, 59, 59, 999_000, tzinfo=UTC)) == -1
+    assert milliseconds(datetime(9999, 12, 31, 23, 59, 59, 999_000, tzinfo=UTC)) == 253_402_300_799_999
+
+
+def test_it_travels_to_workers_after_use() -> None:
+    DECODE(event())
+    copy = pickle.loads(pickle.dumps(DECODE))  # noqa: S301 - our own
+    assert copy == DECODE
+    assert decoded(event(), copy).image_id == "img-1"
