@@ -57,6 +57,4 @@ class Config:
 
     def caption_options(self) -> CaptionOptions:
         """What the caption stage gets."""
-        return CaptionOptions(
-            self.run_id, self.captioner, self.prompts, self.similarity, self.review, self.desk
-        )
+        return CaptionOptions(self.run_id, self.captioner, self.prompts, self.similarity, self.review, self.desk)

@@ -33,9 +33,7 @@ def build(uploads: Any, config: Config) -> None:
     fail = {DEAD_LETTERS: DeadLetter}
 
     decode = DecodeEvent(config.uploads_wire, config.prompts)
-    decoded, deleted, dead1 = stage(
-        uploads, "Decode event", decode, values.Decoded, {values.Deletion: "deletions"}
-    )
+    decoded, deleted, dead1 = stage(uploads, "Decode event", decode, values.Decoded, {values.Deletion: "deletions"})
     fetched, dead2 = stage(decoded, "Fetch image", FetchImage(config.fetch), values.Fetched)
     inspected, dead3 = stage(fetched, "Inspect image", InspectImage(config.inspect), values.Inspected)
     candidates, dead4 = stage(inspected, "Fingerprint", fingerprint_picture, Candidate)
@@ -61,7 +59,6 @@ def build(uploads: Any, config: Config) -> None:
     (
         (dead1, dead2, dead3, dead4, dead5, dead6, dead7, dead8, dead9)
         | "All dead letters" >> beam.Flatten()
-        | "Encode dead letter"
-        >> beam.Map(EncodeDeadLetter(topics.dead_letters, run)).with_output_types(Publication)
+        | "Encode dead letter" >> beam.Map(EncodeDeadLetter(topics.dead_letters, run)).with_output_types(Publication)
         | "Write dead letters" >> beam.ParDo(WriteDeadLetters(kafka, "Write dead letters"))
     )

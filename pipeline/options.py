@@ -26,9 +26,7 @@ def parser() -> argparse.ArgumentParser:
         prog="captionstream", description="Kafka image-upload events in, Avro caption records out."
     )
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    demo = _command(
-        commands, "demo", "run the whole job on a real local broker and check every event", DEMO_EXAMPLE
-    )
+    demo = _command(commands, "demo", "run the whole job on a real local broker and check every event", DEMO_EXAMPLE)
     demo.add_argument("--seed", type=int, default=1, help="which script of events (default 1)")
     demo.add_argument("--report", default="captionstream-report.html", help="HTML report to write")
     demo.add_argument("--json", action="store_true", help="print one JSON object instead of the table")
@@ -57,9 +55,7 @@ def _add_replay(command: argparse.ArgumentParser) -> None:
     group.add_argument("--captions-topic", default="image-captions")
     group.add_argument("--dead-letters-topic", default="image-captions-dead-letters")
     group.add_argument("--audit-topic", default="image-captions-audit")
-    group.add_argument(
-        "--from", dest="start", default="earliest", help="earliest, or an ISO time with a zone"
-    )
+    group.add_argument("--from", dest="start", default="earliest", help="earliest, or an ISO time with a zone")
     group.add_argument("--to", dest="stop", default="latest", help="latest (now), or an ISO time with a zone")
     group.add_argument("--upload-format", choices=("avro", "confluent"), default="avro")
     group.add_argument(
@@ -87,9 +83,7 @@ def _add_replay(command: argparse.ArgumentParser) -> None:
     group.add_argument("--device", default="cpu", help="cpu or cuda")
     group.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32")
     group.add_argument("--slots", type=int, default=8, help="pictures generated at once (default 8)")
-    group.add_argument(
-        "--max-pixels", type=int, default=768 * 768, help="pixels the model sees (default 768x768)"
-    )
+    group.add_argument("--max-pixels", type=int, default=768 * 768, help="pixels the model sees (default 768x768)")
     group.add_argument("--prompts", help="prompt library: `default`, `tiny` or a TOML file")
     group.add_argument("--max-attempts", type=int, help="answers before a dead letter (default 3)")
 
@@ -103,9 +97,7 @@ def wire_format(name: str, schema_ids: list[str]) -> WireFormat:
     for pair in schema_ids:
         number, _, file = pair.partition("=")
         if not number.isdigit() or not file:
-            raise ConfigInvalid(
-                f"schema id `{pair}` is not ID=FILE; mend --schema-id, for example 7=upload.avsc"
-            )
+            raise ConfigInvalid(f"schema id `{pair}` is not ID=FILE; mend --schema-id, for example 7=upload.avsc")
         schemas.append((int(number), file))
     if name == "avro" and schemas:
         raise ConfigInvalid("`--schema-id` is for Confluent's wire format; add --upload-format confluent")
@@ -142,9 +134,7 @@ def replay_config(arguments: argparse.Namespace) -> Config:
     }
     return Config(
         kafka=KafkaOptions(arguments.bootstrap_servers),
-        topics=Topics(
-            arguments.topic, arguments.captions_topic, arguments.dead_letters_topic, arguments.audit_topic
-        ),
+        topics=Topics(arguments.topic, arguments.captions_topic, arguments.dead_letters_topic, arguments.audit_topic),
         uploads_wire=wire_format(arguments.upload_format, arguments.schema_id),
         fetch=FetchLimits(arguments.file_root, **_given({"max_bytes": arguments.max_image_bytes})),
         inspect=InspectLimits(**_given(pictures), model_max_pixels=arguments.max_pixels),

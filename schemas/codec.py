@@ -58,9 +58,7 @@ class WireFormat:
         if self.format == "confluent" and not self.schemas:
             raise ConfigInvalid("wire format `confluent` needs a schema id; add --schema-id TOPIC:ID=FILE")
         if self.format == "avro" and len(self.schemas) > 1:
-            raise ConfigInvalid(
-                "wire format `avro` takes one writer schema; use `confluent` to tell several apart"
-            )
+            raise ConfigInvalid("wire format `avro` takes one writer schema; use `confluent` to tell several apart")
 
 
 class Encoder:

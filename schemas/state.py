@@ -91,9 +91,7 @@ def _converters(hint: Any) -> tuple[Convert | None, Convert | None]:
     if _is_optional(hint):
         inner = _inner(hint)
         dump, load = _converters(inner)
-        if dataclasses.is_dataclass(
-            inner
-        ):  # naming the branch saves fastavro validating the record to find it
+        if dataclasses.is_dataclass(inner):  # naming the branch saves fastavro validating the record to find it
             name = record_name(inner)
             return (
                 lambda value: None if value is None else (name, dump(value)),  # type: ignore[misc]

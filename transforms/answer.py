@@ -11,6 +11,7 @@ from transforms.fingerprint import colour_distance, hash_distance
 from transforms.group import Case, Request
 from transforms.plan import Question
 from transforms.review import ReviewPolicy, review
+from transforms.similarity import SimilarityRule
 from transforms.values import Candidate, Caption, Refusal, Text
 
 
@@ -24,21 +25,23 @@ class Verdict:
     refusals: tuple[Refusal, ...]
 
 
-def judge(request: Request, generation: Generation, policy: ReviewPolicy, info: CaptionerInfo) -> Verdict:
+def judge(
+    request: Request, generation: Generation, policy: ReviewPolicy, rule: SimilarityRule, info: CaptionerInfo
+) -> Verdict:
     """Review every completion of a request."""
     accepted: list[Text] = []
     refused: dict[Question, tuple[str, ...]] = {}
     refusals: list[Refusal] = []
     case = request.case
     candidate = case.candidate
+    veto = rule.veto_key(candidate.upload)
     for question, completion in zip(request.questions, generation.completions, strict=True):
         rules = review(completion.text, question.prompt.language, policy)
-        text = _text(request, question, completion, generation.milliseconds, rules, policy.version, info)
+        milliseconds = generation.milliseconds
+        text = _text(request, question, completion, milliseconds, rules, policy.version, veto, info)
         if rules:
             refused[question] = rules
-            refusals.append(
-                Refusal(case.event_id, candidate.record, candidate.upload, candidate.picture, text)
-            )
+            refusals.append(Refusal(case.event_id, candidate.record, candidate.upload, candidate.picture, text))
         else:
             accepted.append(text)
     return Verdict(tuple(accepted), refused, tuple(refusals))
@@ -51,6 +54,7 @@ def _text(
     milliseconds: int,
     rules: tuple[str, ...],
     policy_version: str,
+    veto: str,
     info: CaptionerInfo,
 ) -> Text:
     candidate, prompt, sampling = request.case.candidate, question.prompt, request.sampling
@@ -76,6 +80,7 @@ def _text(
         image_id=candidate.upload.image_id,
         sha256=candidate.picture.sha256,
         fingerprint=candidate.fingerprint,
+        veto=veto,
     )
 
 

@@ -28,16 +28,13 @@ class Audit:
     def of_caption(self, caption: Caption) -> tuple[Outgoing, ...]:
         """One record per text of the caption."""
         return tuple(
-            self._encode(caption, text, reused)
-            for text, reused in zip(caption.texts, caption.reused, strict=True)
+            self._encode(caption, text, reused) for text, reused in zip(caption.texts, caption.reused, strict=True)
         )
 
     def _encode(self, answered: Caption | Refusal, text: Text, reused: bool) -> Outgoing:
         record, now = answered.record, int(self.clock() * 1000)
         origin = "REUSED" if reused else "GENERATED"
-        identity = cloudevents.derived_id(
-            "audit", answered.event_id, text.language, str(text.attempt), origin
-        )
+        identity = cloudevents.derived_id("audit", answered.event_id, text.language, str(text.attempt), origin)
         value = {
             **common(answered.event_id, record, answered.upload, self.run_id),
             **self._answer(answered.picture, text),

@@ -15,6 +15,8 @@ from transforms.values import Decoded, Deletion, KafkaRecord, Task, Upload
 MERCHANT_HEADER = "merchant"
 """A deletion has no value to name the merchant in, so it names it in this header."""
 MAX_ID = 256
+"""Characters of an image id, a merchant, a category or an attribute's name: they become keys."""
+MAX_LANGUAGES = 16
 MAX_ATTRIBUTES = 64
 MAX_ATTRIBUTE = 4096
 
@@ -63,11 +65,18 @@ class DecodeEvent:
         if (uri is None) == (inline is None):
             found = "neither" if uri is None else "both"
             raise EventInvalid(f"the event has `{found}` of uri and image; set exactly one")
+        for name in ("merchant", "category"):
+            if len(value[name]) > MAX_ID:
+                raise EventInvalid(f"{name} has `{len(value[name])}` characters; at most {MAX_ID} are taken")
         attributes = value["attributes"]
-        if len(attributes) > MAX_ATTRIBUTES or any(len(v) > MAX_ATTRIBUTE for v in attributes.values()):
-            raise EventInvalid(
-                f"the event has `{len(attributes)}` attributes; at most {MAX_ATTRIBUTES} of {MAX_ATTRIBUTE} characters"
-            )
+        if len(attributes) > MAX_ATTRIBUTES:
+            raise EventInvalid(f"the event has `{len(attributes)}` attributes; at most {MAX_ATTRIBUTES} are taken")
+        for name, content in attributes.items():
+            if len(name) > MAX_ID or len(content) > MAX_ATTRIBUTE:
+                raise EventInvalid(
+                    f"attribute `{name[:40]}` has `{len(content)}` characters; a name takes at most {MAX_ID}, "
+                    f"a value {MAX_ATTRIBUTE}"
+                )
         task = Task(value["task"])
         served = self._library.tasks()
         if task.value not in served:
@@ -88,9 +97,10 @@ class DecodeEvent:
         )
 
     def _languages(self, asked: list[str], task: Task) -> tuple[str, ...]:
-        if not asked:
+        if not 0 < len(asked) <= MAX_LANGUAGES:
             raise EventInvalid(
-                "the event asks for `0` languages; name at least one BCP 47 tag or leave the field out"
+                f"the event asks for `{len(asked)}` languages; name 1 to {MAX_LANGUAGES} BCP 47 tags "
+                "or leave the field out"
             )
         languages = tuple(dict.fromkeys(normalise_language(tag) for tag in asked))
         known = self._library.languages(task.value)
@@ -107,9 +117,7 @@ def _deletion(record: KafkaRecord) -> Deletion:
         image_id = (record.key or b"").decode()
         merchant = next((h.value or b"" for h in record.headers if h.name == MERCHANT_HEADER), b"").decode()
     except UnicodeDecodeError as error:
-        raise EventInvalid(
-            "a deletion's key or merchant header is not `UTF-8`; its key is the image id"
-        ) from error
+        raise EventInvalid("a deletion's key or merchant header is not `UTF-8`; its key is the image id") from error
     if not image_id or len(image_id) > MAX_ID:
         raise EventInvalid(
             f"a record without value has a key of `{len(image_id)}` characters; a deletion's key is the image id"

@@ -31,6 +31,7 @@
         ├── TopicMissing            topic_missing
         ├── OffsetsUnavailable      offsets_unavailable
         ├── ModelUnavailable        model_unavailable
+        ├── StageBroken             stage_broken
         ├── CaptionerBroken         captioner_broken
         └── CaptionerStalled        captioner_stalled
 
@@ -226,6 +227,12 @@ class ModelUnavailable(JobError):
     """The model directory is missing, incomplete or of another architecture."""
 
     code = "model_unavailable"
+
+
+class StageBroken(JobError):
+    """A stage raised the same unforeseen error on most recent records."""
+
+    code = "stage_broken"
 
 
 class CaptionerBroken(JobError):

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from transforms.captioner.api import Generation, Sampling
 from transforms.plan import Question
-from transforms.similarity import SimilarityRule, exact_only
+from transforms.similarity import SimilarityRule, exact_only, vetoed
 from transforms.values import (
     Candidate,
     Deletion,
@@ -114,7 +114,9 @@ class Group:
         again gets the text it got before.
         """
         for text in self.texts:
-            if text.reuse_key == question.reuse_key and _same(candidate, text.sha256, text.fingerprint, rule):
+            if text.reuse_key == question.reuse_key and _same(
+                candidate, text.sha256, text.fingerprint, text.veto, rule
+            ):
                 return text
         return None
 
@@ -126,9 +128,9 @@ class Group:
         """Whether a pending request will answer the question for the same picture."""
         return any(
             question.reuse_key == asked.reuse_key
-            and _same(candidate, request.case.candidate.picture.sha256, mark, rule)
+            and _same(candidate, seen.picture.sha256, seen.fingerprint, rule.veto_key(seen.upload), rule)
             for request in self.requests
-            for mark in (request.case.candidate.fingerprint,)
+            for seen in (request.case.candidate,)
             for asked in request.questions
         )
 
@@ -168,7 +170,9 @@ class Group:
         )
 
 
-def _same(candidate: Candidate, sha256: bytes, mark: Fingerprint, rule: SimilarityRule) -> bool:
+def _same(candidate: Candidate, sha256: bytes, mark: Fingerprint, veto: str, rule: SimilarityRule) -> bool:
+    if vetoed(rule.veto_key(candidate.upload), veto):
+        return False  # both may be near a leader that has neither's attribute
     if candidate.picture.sha256 == sha256:
         return True
     return not exact_only(candidate.upload.task) and rule.near(candidate.fingerprint, mark)

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from transforms.similarity import SimilarityRule, exact_only, vetoed
-from transforms.values import Assignment, Arrival, Candidate, Deletion, Fingerprint, IndexEntry, Role
+from transforms.values import Arrival, Assignment, Candidate, Deletion, Fingerprint, IndexEntry, Role
 
 _GROW = 256
 
@@ -61,9 +61,7 @@ class DuplicateIndex:
         veto = self._rule.veto_key(upload)
         deletion = self._deleted.get(upload.image_id)
         if deletion is not None and _older(candidate, deletion):
-            candidate = Candidate(
-                candidate.record, upload, candidate.picture, candidate.fingerprint, deleted=True
-            )
+            candidate = Candidate(candidate.record, upload, candidate.picture, candidate.fingerprint, deleted=True)
         arrival = Arrival(candidate=candidate)
         seen = self._seen.get((upload.image_id, sha256, veto))
         if seen is not None and seen in self._row:
@@ -135,9 +133,10 @@ class DuplicateIndex:
         rows = rows[colour <= self._rule.max_colour_distance]
         for row in rows[np.argsort(distance[rows], kind="stable")]:
             leader = self._leaders[row]
-            if leader is not None and leader.fingerprint is not None and not vetoed(leader.veto, veto):
-                if leader.fingerprint.version == mark.version:
-                    return int(row)
+            if leader is None or leader.fingerprint is None or vetoed(leader.veto, veto):
+                continue
+            if leader.fingerprint.version == mark.version:
+                return int(row)
         return None
 
     def _apply(self, entry: IndexEntry) -> None:

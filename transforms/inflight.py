@@ -15,7 +15,7 @@ from concurrent.futures import CancelledError, Future
 
 from transforms.captioner.api import Captioner, CaptionerOptions, CaptionRequest, Generation
 from transforms.captioner.load import create
-from transforms.errors import CaptionerBroken, CaptionerStalled
+from transforms.errors import CaptionerBroken, CaptionerStalled, JobError
 
 Clock = Callable[[], float]
 
@@ -44,9 +44,7 @@ class Inflight:
         self._clock = clock
         self._room = threading.Semaphore(self.capacity)
         self._lock = threading.Lock()
-        self._futures: collections.OrderedDict[str, tuple[Future[Generation], float]] = (
-            collections.OrderedDict()
-        )
+        self._futures: collections.OrderedDict[str, tuple[Future[Generation], float]] = collections.OrderedDict()
         self._unfinished = 0
 
     @property
@@ -133,14 +131,21 @@ class Outcomes:
     ENOUGH = 20
     SHARE = 0.8
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        broken: type[JobError] = CaptionerBroken,
+        remedy: str = "Mend the model or its prompts and start again",
+    ) -> None:
+        """``broken`` is what is raised; ``remedy`` ends its message."""
+        self._broken = broken
+        self._remedy = remedy
         self.captions = 0
         """Captions so far."""
         self._recent: collections.deque[str | None] = collections.deque(maxlen=self.WINDOW)
         self._lock = threading.Lock()
 
     def add(self, cause: str | None, detail: str = "") -> None:
-        """Record one upload's outcome; None is a caption. Raises `CaptionerBroken` when the job should stop.
+        """Record one upload's outcome; None is a caption. Raises ``broken`` when the job should stop.
 
         ``cause`` is what outcomes are compared by, ``detail`` what is only told.
         """
@@ -154,10 +159,9 @@ class Outcomes:
             share = self._recent.count(cause) / len(self._recent)
         if share >= self.SHARE:
             told = f"{cause}: {detail}" if detail else cause
-            raise CaptionerBroken(
+            raise self._broken(
                 f"`{share:.0%}` of the last {len(self._recent)} uploads failed alike: {told}; the job stops "
-                "so that the topic is not emptied into dead letters. Mend the model or its prompts and start "
-                "again"
+                f"so that the topic is not emptied into dead letters. {self._remedy}"
             )
 
 

@@ -27,9 +27,7 @@ class Question:
 class Planner:
     """Renders an upload's prompts for one captioner."""
 
-    def __init__(
-        self, library: Library, info: CaptionerInfo, sampling: Sampling, policy_version: str
-    ) -> None:
+    def __init__(self, library: Library, info: CaptionerInfo, sampling: Sampling, policy_version: str) -> None:
         """``policy_version`` is the review's: a text accepted by another policy is not reused."""
         self._library = library
         self._maker = (info.model, info.revision, sampling.key(), policy_version)
@@ -39,9 +37,7 @@ class Planner:
         attributes = dict(upload.attributes)
         questions = []
         for language in upload.languages:
-            prompt = self._library.render(
-                upload.category, upload.task.value, language, attributes, upload.question
-            )
+            prompt = self._library.render(upload.category, upload.task.value, language, attributes, upload.question)
             parts = (prompt.digest(), language, *self._maker)
             questions.append(Question(prompt, hashlib.sha256("\x1f".join(parts).encode()).hexdigest()))
         return tuple(questions)

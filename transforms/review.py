@@ -45,9 +45,7 @@ def review(text: str, language: str, policy: ReviewPolicy) -> tuple[str, ...]:
     broken = []
     text = text.strip()
     wide = is_wide(language)
-    low, high = (
-        (policy.min_chars_wide, policy.max_chars_wide) if wide else (policy.min_chars, policy.max_chars)
-    )
+    low, high = (policy.min_chars_wide, policy.max_chars_wide) if wide else (policy.min_chars, policy.max_chars)
     if len(text) < low:
         broken.append("too_short")
     if len(text) > high:

@@ -104,9 +104,7 @@ class Serving:
         future = self.means.inflight.submit(request)
         count("requests_submitted")
         refusals = () if after is None else after.refusals
-        self.group.requests.append(
-            Request(case, questions, attempt, sampling, request.request_id, future, refusals)
-        )
+        self.group.requests.append(Request(case, questions, attempt, sampling, request.request_id, future, refusals))
 
     def finish(self, case: Case) -> None:
         """Send the caption: all its texts are there."""

@@ -33,9 +33,7 @@ class SimilarityRule:
                 f"hash distance `{self.max_hash_distance}` is outside 0 to 16; mend --max-hash-distance"
             )
         if self.max_colour_distance < 0:
-            raise ConfigInvalid(
-                f"colour distance `{self.max_colour_distance}` is negative; mend --max-colour-distance"
-            )
+            raise ConfigInvalid(f"colour distance `{self.max_colour_distance}` is negative; mend --max-colour-distance")
 
     def near(self, a: Fingerprint, b: Fingerprint) -> bool:
         """Whether two fingerprints are of the same picture, bytes aside."""

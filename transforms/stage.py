@@ -11,7 +11,7 @@ import apache_beam as beam
 from apache_beam import pvalue
 
 from transforms.dead_letter import dead_letter
-from transforms.errors import InputError, JobError, StageFailed
+from transforms.errors import InputError, JobError, StageBroken, StageFailed
 from transforms.inflight import Outcomes
 from transforms.values import KafkaRecord
 
@@ -33,7 +33,7 @@ class Stage(beam.DoFn):
 
     def setup(self) -> None:
         """Start counting outcomes."""
-        self._outcomes = Outcomes()
+        self._outcomes = Outcomes(StageBroken, "Please report it, and go on after an upgrade")
 
     def process(self, element: Any) -> Iterator[Any]:
         """One element in, one out."""
@@ -50,8 +50,7 @@ class Stage(beam.DoFn):
             # By place, not by words: those differ from record to record, and may hold a secret.
             self._outcomes.add(f"`{self._name}` raised `{kind}` at `{_place(error)}`")
             failed = StageFailed(
-                f"`{self._name}` failed with an unforeseen `{kind}`; "
-                "please report it, and redrive after an upgrade"
+                f"`{self._name}` failed with an unforeseen `{kind}`; please report it, and redrive after an upgrade"
             ).with_traceback(error.__traceback__)
             yield pvalue.TaggedOutput(DEAD_LETTERS, dead_letter(record_of(element), self._name, failed))
             return

@@ -217,6 +217,8 @@ class Text:
     """The picture the model saw."""
     sha256: bytes
     fingerprint: Fingerprint
+    veto: str
+    """Its upload's veto attributes: a text never crosses them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,9 +66,7 @@ class Visit(Serving):
             failures = self.group.streak.failures
             self.fail(
                 candidate,
-                CaptionFailed(
-                    f"`{failures}` copies of this picture failed before it; see their dead letters"
-                ),
+                CaptionFailed(f"`{failures}` copies of this picture failed before it; see their dead letters"),
             )
             return True
         count("promoted")
@@ -95,7 +93,7 @@ class Visit(Serving):
             self.means.inflight.forget(request.request_id)
             self._give_up(request, failed(error))
             return
-        verdict = judge(request, generation, self.means.policy, self.means.inflight.captioner.info)
+        verdict = judge(request, generation, self.means.policy, self.means.rule, self.means.inflight.captioner.info)
         count("generations")
         count("texts_refused", len(verdict.refusals))
         count("tokens_in", sum(c.input_tokens for c in generation.completions))

@@ -11,9 +11,7 @@ from transforms.stage import DEAD_LETTERS, Stage
 from transforms.values import DeadLetter
 
 
-def typed(
-    collection: Any, name: str, dofn: beam.DoFn, main: Any, tagged: Mapping[str, Any]
-) -> tuple[Any, ...]:
+def typed(collection: Any, name: str, dofn: beam.DoFn, main: Any, tagged: Mapping[str, Any]) -> tuple[Any, ...]:
     """Apply a DoFn; returns the main output and then the tagged ones, in the mapping's order."""
     outputs = collection | name >> beam.ParDo(dofn).with_output_types(main).with_outputs(*tagged, main="main")
     for tag, hint in tagged.items():

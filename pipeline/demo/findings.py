@@ -44,9 +44,7 @@ class Group:
     @property
     def missed(self) -> tuple[Member, ...]:
         """Members that were captioned again although another of the group had been captioned."""
-        return tuple(
-            m for m in self.members if m.answer is not None and not m.reused and m is not self.leader
-        )
+        return tuple(m for m in self.members if m.answer is not None and not m.reused and m is not self.leader)
 
     @property
     def leader(self) -> Member | None:
@@ -102,9 +100,7 @@ def tally(script: Sequence[ScriptedEvent], found: Harvest, mismatches: list[str]
         for answer in answers:
             distinct.setdefault(answer.event_id, (script[number], answer))
     origins = Counter(answer.value["origin"] for _, answer in distinct.values())
-    written = [
-        text for _, answer in distinct.values() for text in answer.texts if text["origin"] == "GENERATED"
-    ]
+    written = [text for _, answer in distinct.values() for text in answer.texts if text["origin"] == "GENERATED"]
     groups = tuple(_groups(script, found))
     letters = tuple(_letters(script, found))
     return Findings(
@@ -147,9 +143,7 @@ def _groups(script: Sequence[ScriptedEvent], found: Harvest) -> Iterator[Group]:
             answer = next(iter(found.answers.get(number, ())), None)
             members.setdefault(event.expected.group, []).append(Member(event, answer))
     for group_id, of_group in members.items():
-        yield Group(
-            group_id, tuple(sorted(of_group, key=lambda m: m.event.expected.near_copy_of is not None))
-        )
+        yield Group(group_id, tuple(sorted(of_group, key=lambda m: m.event.expected.near_copy_of is not None)))
 
 
 def _letters(script: Sequence[ScriptedEvent], found: Harvest) -> Iterator[Letter]:

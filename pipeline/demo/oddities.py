@@ -37,9 +37,7 @@ def oddities(good: bytes, file_root: Path) -> tuple[Oddity, ...]:
         Oddity("bad_schema_id", "unknown_schema", "schema id 99", raw=b"\0\0\0\0\x63" + b"\x02a"),
         Oddity("bad_two_pictures", "event_invalid", "both uri and image", {"image": good, "uri": missing}),
         Oddity("bad_task", "unsupported_task", "task MODERATE", {"image": good, "task": "MODERATE"}),
-        Oddity(
-            "bad_language", "unsupported_language", "language fr", {"image": good, "languages": ["en", "fr"]}
-        ),
+        Oddity("bad_language", "unsupported_language", "language fr", {"image": good, "languages": ["en", "fr"]}),
         Oddity("bad_missing_file", "image_missing", "no such file", {"uri": missing}),
         Oddity("bad_outside_root", "source_forbidden", "file outside the root", {"uri": outside}),
         Oddity("bad_scheme", "source_forbidden", "an ftp address", {"uri": "ftp://pictures.example/a.png"}),
@@ -48,9 +46,7 @@ def oddities(good: bytes, file_root: Path) -> tuple[Oddity, ...]:
         Oddity("bad_bomb", "image_bomb", "900 megapixels declared in a few bytes", {"image": _bomb()}),
         Oddity("bad_svg", "image_format_unsupported", "SVG", {"image": SVG}),
         Oddity("bad_pdf", "image_format_unsupported", "PDF", {"image": b"%PDF-1.7\n1 0 obj\n<<>>\nendobj\n"}),
-        Oddity(
-            "bad_60_megapixels", "image_too_many_pixels", "60-megapixel PNG", {"image": _sixty_megapixels()}
-        ),
+        Oddity("bad_60_megapixels", "image_too_many_pixels", "60-megapixel PNG", {"image": _sixty_megapixels()}),
         Oddity("bad_deletion", "event_invalid", "deletion without key", keyless=True),
     )
 
@@ -74,6 +70,5 @@ def _png(width: int, height: int, colour_type: int, rows: bytes) -> bytes:
     header = struct.pack(">IIBBBBB", width, height, 8, colour_type, 0, 0, 0)
     chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows, 1)), (b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-        for name, data in chunks
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data)) for name, data in chunks
     )

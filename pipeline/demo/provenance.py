@@ -15,9 +15,7 @@ class Provenance:
     def __init__(self, script: Sequence[ScriptedEvent], found: Harvest) -> None:
         self._script = script
         self._found = found
-        self._events = {
-            event.expected.image_id: event for event in script if event.expected.outcome is Outcome.CAPTION
-        }
+        self._events = {event.expected.image_id: event for event in script if event.expected.outcome is Outcome.CAPTION}
         self._answers: dict[str, list[Answer]] = defaultdict(list)
         """Caption records by image id."""
         self._deliveries: dict[tuple[bytes | None, bytes | None], list[int]] = defaultdict(list)

@@ -110,7 +110,7 @@ def _card(member: Member, group: Group) -> Card:
     if answer is not None and member.reused:
         bits, colour = answer.value["hash_distance"], answer.value["colour_distance"]
         if bits is not None and colour is not None:
-            distance = f"{bits} bits, colour {colour:.1f}"
+            distance = f"{bits} bits, ΔE {colour:.1f}"
     if answer is None:
         badge = "lost"
     elif member.reused:

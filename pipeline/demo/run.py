@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import tempfile
-import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,7 +15,7 @@ from pipeline.config import Config, Topics
 from pipeline.demo.outcome import show, summary
 from pipeline.demo.report import write_report
 from pipeline.demo.script import WIRE, ScriptedEvent, make_script
-from pipeline.demo.verify import Consumed, Coordinates, Findings, compare
+from pipeline.demo.verify import Consumed, Coordinates, compare
 from pipeline.kafka.connection import KafkaOptions, producer
 from pipeline.kafka.consume import read_topic
 from pipeline.kafka.produce import send

@@ -129,9 +129,7 @@ def _letter(event: ScriptedEvent, letter: Consumed) -> Iterator[str]:
     if letter.key != event.key:
         yield f"the dead letter's key is {letter.key!r}, not the original {event.key!r}"
     if letter.value != event.value:
-        sizes = tuple(
-            "null" if value is None else f"{len(value)} bytes" for value in (letter.value, event.value)
-        )
+        sizes = tuple("null" if value is None else f"{len(value)} bytes" for value in (letter.value, event.value))
         yield f"the dead letter's value ({sizes[0]}) is not the original bytes ({sizes[1]})"
     if letter.timestamp_ms != event.timestamp_ms:
         times = letter.timestamp_ms, event.timestamp_ms

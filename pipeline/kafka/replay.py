@@ -50,9 +50,7 @@ def resolve(options: KafkaOptions, topic: str, start: str = EARLIEST, stop: str 
     """
     client = consumer(options)
     try:
-        places = [
-            TopicPartition(topic, number) for number in partitions(client, topic, options.bootstrap_servers)
-        ]
+        places = [TopicPartition(topic, number) for number in partitions(client, topic, options.bootstrap_servers)]
         try:
             first, last = client.beginning_offsets(places), client.end_offsets(places)
             starts = _offsets(client, places, start, first, last, "--from")
@@ -95,9 +93,7 @@ def parse_time(moment: str, option: str) -> int:
 class ReadUploads(beam.PTransform):
     """Spans → `KafkaRecord`, each with its broker timestamp as event time."""
 
-    def __init__(
-        self, options: KafkaOptions, spans: Sequence[Span], range_records: int = RANGE_RECORDS
-    ) -> None:
+    def __init__(self, options: KafkaOptions, spans: Sequence[Span], range_records: int = RANGE_RECORDS) -> None:
         """``spans`` come from `resolve`, so that a retried job reads the same records."""
         super().__init__()
         self._options = options

@@ -125,9 +125,7 @@ class WriteRecords(beam.DoFn):
 
     def _refused(self, record: Outgoing) -> DeadLetter:
         if record.origin is None:
-            raise JobError(
-                f"a record without origin is too large for topic `{record.topic}`; raise its limit"
-            )
+            raise JobError(f"a record without origin is too large for topic `{record.topic}`; raise its limit")
         error = RecordTooLarge(
             f"the record of `{len(record.value or b'')}` bytes is too large for topic `{record.topic}`; "
             "raise the topic's max.message.bytes and redrive it"
@@ -142,10 +140,7 @@ class WriteDeadLetters(WriteRecords):
         buffer, self._buffer = self._buffer, []
         records = [record for publication in buffer for record in publication.records]
         refused = self._send(records)
-        slim = [
-            replace(record, headers=tuple(h for h in record.headers if h.name != STACKTRACE))
-            for record in refused
-        ]
+        slim = [replace(record, headers=tuple(h for h in record.headers if h.name != STACKTRACE)) for record in refused]
         if still := self._send(slim):
             raise JobError(
                 f"a dead letter of `{len(still[0].value or b'')}` bytes is too large for topic "

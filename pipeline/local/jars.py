@@ -53,16 +53,13 @@ def read_lock(path: Path = LOCK) -> tuple[Jar, ...]:
         match = _LINE.fullmatch(line)
         if match is None:
             raise JarUnavailable(
-                f"line `{number}` of `{path}` is not `group:artifact:version sha256`; "
-                "install captionstream again"
+                f"line `{number}` of `{path}` is not `group:artifact:version sha256`; install captionstream again"
             )
         jars.append(Jar(*match.groups()))
     return tuple(jars)
 
 
-def fetch(
-    jars: Iterable[Jar], progress: Progress | None = None, cache: Path | None = None
-) -> tuple[Path, ...]:
+def fetch(jars: Iterable[Jar], progress: Progress | None = None, cache: Path | None = None) -> tuple[Path, ...]:
     """Return where the jars lie, in their order, each verified on every call (43 MB take 0.1 s).
 
     ``cache`` is Beam's own by default. Raises `JarUnavailable` for the first jar that cannot be had or is not
@@ -144,9 +141,7 @@ def _verify(path: Path, jar: Jar, remedy: str) -> None:
     with path.open("rb") as content:
         found = hashlib.file_digest(content, "sha256").hexdigest()
     if found != jar.sha256:
-        raise JarUnavailable(
-            f"the jar `{jar.file_name}` has sha256 `{found}`, not the pinned `{jar.sha256}`; {remedy}"
-        )
+        raise JarUnavailable(f"the jar `{jar.file_name}` has sha256 `{found}`, not the pinned `{jar.sha256}`; {remedy}")
 
 
 @contextlib.contextmanager

@@ -26,9 +26,7 @@ def find_java(environ: Mapping[str, str] | None = None) -> Path:
         version = java_version(executable)
         if version is not None and _major(version) >= MINIMUM_VERSION:
             return executable
-        found.append(
-            f"version `{version}` at `{executable}`" if version else f"no working Java at `{executable}`"
-        )
+        found.append(f"version `{version}` at `{executable}`" if version else f"no working Java at `{executable}`")
     raise JavaMissing(
         f"the local broker needs Java {MINIMUM_VERSION} or newer and found {', '.join(found) or 'none'}; "
         f"install Java {MINIMUM_VERSION} or run `pip install 'captionstream[local]'`"

@@ -10,9 +10,7 @@ from kafka.errors import KafkaError
 from transforms.errors import BrokerUnreachable, ConfigInvalid
 
 
-def create_topics(
-    bootstrap_servers: str, topics: Mapping[str, int], configs: Mapping[str, Mapping[str, str]]
-) -> None:
+def create_topics(bootstrap_servers: str, topics: Mapping[str, int], configs: Mapping[str, Mapping[str, str]]) -> None:
     """Create topics (name: partitions) with their configs (by topic); on return each partition has a leader.
 
     Raises `ConfigInvalid` for a topic the broker refuses, `BrokerUnreachable` when it does not answer.

@@ -68,9 +68,7 @@ def picture(content: bytes = b"picture", format: str = "JPEG", frames: int = 1) 
     return Picture(content, hashlib.sha256(content).digest(), format, 64, 48, frames)
 
 
-def fingerprint(
-    phash: int = 0, lab: Sequence[int] = (0, 0, 0), quality: int = 100, version: int = 1
-) -> Fingerprint:
+def fingerprint(phash: int = 0, lab: Sequence[int] = (0, 0, 0), quality: int = 100, version: int = 1) -> Fingerprint:
     """64 equal Lab cells (int8 L-50, a, b); the bits set in ``phash`` are its distance from hash 0."""
     cell = bytes(component & 0xFF for component in lab)
     return Fingerprint(phash.to_bytes(8, "big"), cell * 64, quality, version)
@@ -98,9 +96,7 @@ def candidate(
     return Candidate(source, upload(image_id, **asked), held, mark, deleted)
 
 
-def deletion(
-    image_id: str = "img-1", offset: int = 0, partition: int = 0, merchant: str = "shop"
-) -> Deletion:
+def deletion(image_id: str = "img-1", offset: int = 0, partition: int = 0, merchant: str = "shop") -> Deletion:
     """A record with a null value."""
     return Deletion(record(offset, image_id.encode(), None, partition=partition), image_id, merchant)
 
@@ -110,9 +106,7 @@ def arrival(content: Candidate | Deletion) -> Arrival:
     return Arrival(candidate=content) if isinstance(content, Candidate) else Arrival(deletion=content)
 
 
-def assignment(
-    content: Candidate | Deletion, leader_id: str = "leader", role: Role = Role.NEW_LEADER
-) -> Assignment:
+def assignment(content: Candidate | Deletion, leader_id: str = "leader", role: Role = Role.NEW_LEADER) -> Assignment:
     """What Caption image is given; a deletion's role is always DELETION."""
     role = Role.DELETION if isinstance(content, Deletion) else role
     return Assignment(leader_id, role, arrival(content))
@@ -152,6 +146,7 @@ def text(
         image_id=of.upload.image_id,
         sha256=of.picture.sha256,
         fingerprint=of.fingerprint,
+        veto="",
     )
 
 

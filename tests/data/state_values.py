@@ -30,9 +30,7 @@ def state_values() -> dict[type, Any]:
     deletion = values.Deletion(record, "img-1", "shop")
     arrival = values.Arrival(candidate=candidate)
     caption = samples.caption(candidate, (text,), (True,), "event", "img-0", 4, 3.5)
-    outgoing = values.Outgoing(
-        "captions", b"k", b"v", (values.Header("ce_id", b"1"),), 1_700_000_000_000, record
-    )
+    outgoing = values.Outgoing("captions", b"k", b"v", (values.Header("ce_id", b"1"),), 1_700_000_000_000, record)
     known = (
         record,
         values.Decoded(record, upload),

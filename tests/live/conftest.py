@@ -29,9 +29,7 @@ def kafka() -> Iterator[LocalKafka]:
 def topics(kafka: LocalKafka) -> Callable[..., dict[str, str]]:
     """``topics({"uploads": 4}, configs)`` creates topics only this test has; it maps its names to theirs."""
 
-    def create(
-        partitions: Mapping[str, int], configs: Mapping[str, Mapping[str, str]] | None = None
-    ) -> dict[str, str]:
+    def create(partitions: Mapping[str, int], configs: Mapping[str, Mapping[str, str]] | None = None) -> dict[str, str]:
         names = {name: f"{name}-{uuid.uuid4().hex[:12]}" for name in partitions}
         kafka.create_topics(
             {names[name]: count for name, count in partitions.items()},

@@ -20,10 +20,7 @@ def wait_for(condition, seconds=20.0):
 
 def produce(kafka: LocalKafka, topic: str, count: int, partition: int = 0) -> None:
     producer = KafkaProducer(bootstrap_servers=kafka.bootstrap_servers, acks="all")
-    sent = [
-        producer.send(topic, b"%d" % i, partition=partition, timestamp_ms=NOON + 1000 * i)
-        for i in range(count)
-    ]
+    sent = [producer.send(topic, b"%d" % i, partition=partition, timestamp_ms=NOON + 1000 * i) for i in range(count)]
     for future in sent:
         future.get(30)
     producer.close()

@@ -88,9 +88,7 @@ def test_replaying_twice_gives_the_same_ids_and_texts(shop: Shop) -> None:
 
 def test_every_caption_has_its_audit_records(shop: Shop) -> None:
     png = product_png(3)
-    shop.upload(
-        {"image_id": "a", "image": png}, {"image_id": "b", "image": near_copy(png), "languages": ["en"]}
-    )
+    shop.upload({"image_id": "a", "image": png}, {"image_id": "b", "image": near_copy(png), "languages": ["en"]})
     shop.run()
     audits = {(a["event_id"], a["language"]): a for a in shop.audits()}
     for caption in shop.captions():
@@ -123,9 +121,7 @@ def test_title_in_the_prompt_gives_each_copy_its_own_text(shop: Shop, tmp_path: 
     assert first["origin"] == second["origin"] == "GENERATED"
     assert first["texts"][0]["caption"] != second["texts"][0]["caption"]
     shop.run(prompts=prompt_file(tmp_path, "Describe it."))
-    first, second = [
-        c for c in shop.captions() if c["event_id"] not in (first["event_id"], second["event_id"])
-    ]
+    first, second = [c for c in shop.captions() if c["event_id"] not in (first["event_id"], second["event_id"])]
     assert {first["origin"], second["origin"]} == {"GENERATED", "REUSED"}
     assert first["texts"][0]["caption"] == second["texts"][0]["caption"]
 
@@ -143,17 +139,11 @@ def test_broken_model_stops_the_job_instead_of_emptying_the_topic(shop: Shop) ->
     assert shop.captions() == []
 
 
-def test_too_large_a_caption_becomes_a_dead_letter(
-    kafka: LocalKafka, topics: Callable[..., dict[str, str]]
-) -> None:
-    names = topics(
-        {"uploads": 1, "captions": 1, "dead": 1, "audit": 1}, {"captions": {"max.message.bytes": "1000"}}
-    )
+def test_too_large_a_caption_becomes_a_dead_letter(kafka: LocalKafka, topics: Callable[..., dict[str, str]]) -> None:
+    names = topics({"uploads": 1, "captions": 1, "dead": 1, "audit": 1}, {"captions": {"max.message.bytes": "1000"}})
     shop = Shop(kafka.bootstrap_servers, names)
     long = {"image_id": "a" * 250, "image": product_png(1)}
-    shop.upload(
-        long, *({"image_id": f"b{n}", "image": product_png(n), "languages": ["en"]} for n in range(5))
-    )
+    shop.upload(long, *({"image_id": f"b{n}", "image": product_png(n), "languages": ["en"]} for n in range(5)))
     shop.run()
     assert sorted(c["image_id"] for c in shop.captions()) == [f"b{n}" for n in range(5)]
     [letter] = shop.raw("dead")
@@ -165,9 +155,7 @@ def test_too_large_a_caption_becomes_a_dead_letter(
 def test_nothing_is_published_that_could_not_be_audited(
     kafka: LocalKafka, topics: Callable[..., dict[str, str]]
 ) -> None:
-    names = topics(
-        {"uploads": 1, "captions": 1, "dead": 1, "audit": 1}, {"audit": {"max.message.bytes": "100"}}
-    )
+    names = topics({"uploads": 1, "captions": 1, "dead": 1, "audit": 1}, {"audit": {"max.message.bytes": "100"}})
     shop = Shop(kafka.bootstrap_servers, names)
     shop.upload({"image_id": "a", "image": product_png(1)})
     with pytest.raises(JobError, match=r"raise its max.message.bytes: nothing is published unaudited"):

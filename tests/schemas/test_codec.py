@@ -78,9 +78,7 @@ def test_damaged_confluent_values(data: bytes, words: str) -> None:
     assert words in raised.value.message
 
 
-@pytest.mark.parametrize(
-    "data", [b"", b"hello", b"{}", b"\x00", b"\xff" * 12, b"PK\x03\x04", b"\xff\xd8\xff"]
-)
+@pytest.mark.parametrize("data", [b"", b"hello", b"{}", b"\x00", b"\xff" * 12, b"PK\x03\x04", b"\xff\xd8\xff"])
 def test_what_is_not_avro(data: bytes) -> None:
     with pytest.raises(EventUndecodable) as raised:
         Decoder("image_upload").decode(data)
@@ -172,9 +170,7 @@ def test_wire_formats_that_cannot_be(format: str, schemas: tuple[tuple[int, str]
     assert words in raised.value.message
 
 
-@pytest.mark.parametrize(
-    "content", ["", "no json", "3", "null", "{}", '{"type": "enum", "name": "E"}', '"nope"']
-)
+@pytest.mark.parametrize("content", ["", "no json", "3", "null", "{}", '{"type": "enum", "name": "E"}', '"nope"'])
 def test_a_schema_file_that_is_none(tmp_path: Path, content: str) -> None:
     path = tmp_path / "bad.avsc"
     path.write_text(content)
@@ -192,8 +188,6 @@ def test_a_writer_schema_from_a_file(tmp_path: Path) -> None:
     path = tmp_path / "old.avsc"
     path.write_text((FOLDER / "image_upload.avsc").read_text().replace('"merchant"', '"seller"'))
     wire = WireFormat("avro", ((0, str(path)),))
-    value = Decoder("image_upload", wire).decode(
-        Encoder("image_upload", wire).encode(LEAST | {"seller": "s"})
-    )
+    value = Decoder("image_upload", wire).decode(Encoder("image_upload", wire).encode(LEAST | {"seller": "s"}))
     assert value["merchant"] == ""
     assert "seller" not in value

@@ -13,9 +13,7 @@ from schemas.state import HISTORY, VERSION, StateCodec, schema_of
 from transforms.coders import CROSSING
 
 PUBLISHED = [
-    (topic, int(path.stem[1:]))
-    for topic in TOPICS
-    for path in sorted((FOLDER / "history" / topic).glob("v*.avsc"))
+    (topic, int(path.stem[1:])) for topic in TOPICS for path in sorted((FOLDER / "history" / topic).glob("v*.avsc"))
 ]
 NEWEST = {topic: max(version for name, version in PUBLISHED if name == topic) for topic in TOPICS}
 

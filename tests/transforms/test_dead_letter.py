@@ -28,9 +28,7 @@ def added(sent: Outgoing, before: int = 0) -> dict[str, str]:
 
 
 def test_the_original_record_is_untouched() -> None:
-    source = record(
-        9, b"\xff\x00key", b"\x00not avro\xff", {"a": b"\xfe", "null": None, "empty": b""}, partition=3
-    )
+    source = record(9, b"\xff\x00key", b"\x00not avro\xff", {"a": b"\xfe", "null": None, "empty": b""}, partition=3)
     sent = encode(dead_letter(source, "Fetch image", ImageMissing(MESSAGE)), "dead", "run-1")
     assert sent.topic == "dead"
     assert (sent.key, sent.value, sent.timestamp_ms) == (
@@ -43,9 +41,7 @@ def test_the_original_record_is_untouched() -> None:
 
 
 def test_null_key_and_value_stay_null() -> None:
-    sent = encode(
-        dead_letter(record(key=None, value=None), "Decode event", ImageMissing(MESSAGE)), "dead", "r"
-    )
+    sent = encode(dead_letter(record(key=None, value=None), "Decode event", ImageMissing(MESSAGE)), "dead", "r")
     assert (sent.key, sent.value) == (None, None)
 
 

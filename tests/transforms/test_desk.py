@@ -113,9 +113,7 @@ class Rig:
     def store(self) -> MemoryStore:
         return self.stores.setdefault("leader", MemoryStore())
 
-    def arrive(
-        self, content: Candidate | Deletion, role: Role = Role.MEMBER, leader: str = "leader"
-    ) -> list[Output]:
+    def arrive(self, content: Candidate | Deletion, role: Role = Role.MEMBER, leader: str = "leader") -> list[Output]:
         store = self.stores.setdefault(leader, MemoryStore())
         return self.desk.arrive(assignment(content, leader, role), store)[0]
 
@@ -869,14 +867,10 @@ def check_deletions(world: World) -> None:
         before = [
             place
             for place, o in enumerate(world.sent)
-            if isinstance(o, Caption)
-            and o.upload.image_id == gone.image_id
-            and o.record.offset < gone.record.offset
+            if isinstance(o, Caption) and o.upload.image_id == gone.image_id and o.record.offset < gone.record.offset
         ]
         stones = [
-            place
-            for place, o in enumerate(world.sent)
-            if isinstance(o, Tombstone) and o.image_id == gone.image_id
+            place for place, o in enumerate(world.sent) if isinstance(o, Tombstone) and o.image_id == gone.image_id
         ]
         assert stones
         assert not before or stones[-1] > before[-1]

@@ -56,11 +56,7 @@ class Cell:
 def bundle(bag: Bag, cell: Cell, *arrivals: Any) -> list[Assignment]:
     stage = FindDuplicate("job", SimilarityRule())
     stage.start_bundle()
-    return [
-        assigned
-        for content in arrivals
-        for _, assigned in stage.process(by_scope(arrival(content)), bag, cell)
-    ]
+    return [assigned for content in arrivals for _, assigned in stage.process(by_scope(arrival(content)), bag, cell)]
 
 
 def test_leaders_and_members_in_a_pipeline() -> None:

@@ -156,10 +156,7 @@ def test_a_tombstone() -> None:
     headers = {header.name: header.value for header in sent.headers}
     assert headers["ce_type"] == b"captionstream.caption.deleted.v1"
     assert headers["traceparent"] == b"00-ab"
-    assert (
-        headers["ce_id"]
-        == {h.name: h.value for h in encode()(Finished(tombstone=gone)).records[0].headers}["ce_id"]
-    )
+    assert headers["ce_id"] == {h.name: h.value for h in encode()(Finished(tombstone=gone)).records[0].headers}["ce_id"]
     other = encode()(Finished(tombstone=Tombstone(record(13, value=None), "img-1"))).records[0]
     assert headers["ce_id"] != {h.name: h.value for h in other.headers}["ce_id"]
 

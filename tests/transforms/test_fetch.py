@@ -71,9 +71,7 @@ def test_files_under_the_root(root: Path, form: str) -> None:
     assert fetch(f"{root}/", form.format(f"{root}/sub/b.jpg")) == b"below"
 
 
-@pytest.mark.parametrize(
-    "name", ["with space.jpg", "图.jpg", "100%.jpg", "what?.jpg", "a#b.jpg", "a;b=c.jpg", "~"]
-)
+@pytest.mark.parametrize("name", ["with space.jpg", "图.jpg", "100%.jpg", "what?.jpg", "a#b.jpg", "a;b=c.jpg", "~"])
 def test_any_file_name_can_be_written(root: Path, name: str) -> None:
     (root / name).write_bytes(b"named")
     assert fetch(root, (root / name).as_uri()) == b"named"
@@ -198,9 +196,7 @@ def test_only_regular_files(root: Path, kind: str) -> None:
     assert time.monotonic() - started < 1
 
 
-@pytest.mark.parametrize(
-    "tail", ["/none.jpg", "/none/none.jpg", "/a.jpg/b.jpg", "/" + "x" * 300, "/" + "x/" * 3000]
-)
+@pytest.mark.parametrize("tail", ["/none.jpg", "/none/none.jpg", "/a.jpg/b.jpg", "/" + "x" * 300, "/" + "x/" * 3000])
 def test_missing(root: Path, tail: str) -> None:
     message = refused(ImageMissing, root, f"file://{root}{tail}", "does not exist")
     assert len(message) < 500

@@ -24,9 +24,7 @@ from transforms.fingerprint import (
 )
 from transforms.values import Fingerprint
 
-PHOTOS = Path(
-    os.environ.get("CAPTIONSTREAM_PHOTOS") or Path(__file__).parents[3] / "shared" / "data" / "photos"
-)
+PHOTOS = Path(os.environ.get("CAPTIONSTREAM_PHOTOS") or Path(__file__).parents[3] / "shared" / "data" / "photos")
 
 
 def photos(count: int) -> list[Image.Image]:
@@ -45,9 +43,7 @@ def drawn(colour: str = "red", size: int = 64) -> Image.Image:
     """A rendered product, as the tiny model knows them."""
     image = Image.new("RGB", (size, size), "white")
     draw = ImageDraw.Draw(image)
-    draw.rectangle(
-        (size // 8, size // 4, size // 2, size - 8), fill=colour, outline="black", width=size // 16
-    )
+    draw.rectangle((size // 8, size // 4, size // 2, size - 8), fill=colour, outline="black", width=size // 16)
     draw.ellipse((size // 2, size // 8, size - 6, size // 2), fill="navy")
     return image
 
@@ -152,9 +148,7 @@ def test_quality_forgives_what_a_jpeg_adds() -> None:
     assert quality(Image.fromarray(steps)) == 0
 
 
-@pytest.mark.parametrize(
-    ("a", "b", "bits"), [(0, 0, 0), (0, 2**64 - 1, 64), (0b1011, 0b0010, 2), (1 << 63, 0, 1)]
-)
+@pytest.mark.parametrize(("a", "b", "bits"), [(0, 0, 0), (0, 2**64 - 1, 64), (0b1011, 0b0010, 2), (1 << 63, 0, 1)])
 def test_hash_distance(a: int, b: int, bits: int) -> None:
     assert hash_distance(mark(a), mark(b)) == hash_distance(mark(b), mark(a)) == bits
 
@@ -173,9 +167,7 @@ def test_rounding_moves_distances_of_photos_by_little() -> None:
     cells = [np.asarray(photo.resize((8, 8), Image.Resampling.BOX)) for photo in photos(60)]
     exact = [srgb_to_lab(cell) for cell in cells]
     rounded = [np.rint(lab) for lab in exact]
-    moved = [
-        abs(_worst(exact[i], exact[j]) - _worst(rounded[i], rounded[j])) for i in range(60) for j in range(i)
-    ]
+    moved = [abs(_worst(exact[i], exact[j]) - _worst(rounded[i], rounded[j])) for i in range(60) for j in range(i)]
     assert max(moved) < 1.5
     assert np.mean(moved) < 0.4
 

@@ -156,8 +156,7 @@ def test_many_threads_never_exceed_the_room() -> None:
     settling = threading.Thread(target=settle)
     settling.start()
     offering = [
-        threading.Thread(target=lambda t=t: [inflight.submit(ask(f"{t}-{n}")) for n in range(20)])
-        for t in range(4)
+        threading.Thread(target=lambda t=t: [inflight.submit(ask(f"{t}-{n}")) for n in range(20)]) for t in range(4)
     ]
     for thread in offering:
         thread.start()

@@ -165,9 +165,7 @@ def test_ten_megabytes_of_malice_take_seconds_at_most(make) -> None:
 
 def test_mutilated_pictures_raise_nothing_else() -> None:
     rng = random.Random(5)
-    seeds = [odd.make() for odd in GOOD.values()] + [
-        encode(noise(64, 48), kind) for kind in ("JPEG", "WEBP", "AVIF")
-    ]
+    seeds = [odd.make() for odd in GOOD.values()] + [encode(noise(64, 48), kind) for kind in ("JPEG", "WEBP", "AVIF")]
     seeds = [seed for seed in seeds if len(seed) < 20_000]
     limits = InspectLimits(max_pixels=1_000_000)
     passed = 0

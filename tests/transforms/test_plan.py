@@ -31,7 +31,7 @@ def library(tmp_path: Path, text: str) -> Library:
 def planner(
     words: Library,
     info: CaptionerInfo = INFO,
-    sampling: Sampling = Sampling(),  # noqa: B008 - frozen
+    sampling: Sampling = Sampling(),
     policy: str = "1",
 ) -> Planner:
     return Planner(words, info, sampling, policy)
@@ -97,10 +97,7 @@ def test_the_event_id_depends_on_picture_task_and_keys_only() -> None:
     (question,) = planner(Library.load("tiny")).plan(upload())
     (other,) = planner(Library.load("tiny"), policy="2").plan(upload())
     known = event_id(upload(), SHA, [question])
-    assert (
-        event_id(upload(merchant="x", category="y", attributes=RED, uri="file:///z"), SHA, [question])
-        == known
-    )
+    assert event_id(upload(merchant="x", category="y", attributes=RED, uri="file:///z"), SHA, [question]) == known
     assert event_id(upload("img-2"), SHA, [question]) != known
     assert event_id(upload(task=Task.INDEX), SHA, [question]) != known
     assert event_id(upload(), hashlib.sha256(b"other").digest(), [question]) != known

@@ -45,9 +45,7 @@ def test_one_cell_of_another_colour_is_enough() -> None:
     assert not RULE.near(ORIGIN, spot)
 
 
-@pytest.mark.parametrize(
-    ("a", "b", "near"), [(50, 50, True), (49, 100, False), (100, 49, False), (0, 0, False)]
-)
+@pytest.mark.parametrize(("a", "b", "near"), [(50, 50, True), (49, 100, False), (100, 49, False), (0, 0, False)])
 def test_quality_counts_on_both_sides(a: int, b: int, near: bool) -> None:
     assert RULE.near(fingerprint(quality=a), fingerprint(quality=b)) is near
 

@@ -152,14 +152,10 @@ class CaptionerOptions:
     def __post_init__(self) -> None:
         """Raise `ConfigInvalid` naming the option that mends it."""
         if self.kind not in KINDS:
-            raise ConfigInvalid(
-                f"captioner `{self.kind}` does not exist; --captioner takes {' or '.join(KINDS)}"
-            )
+            raise ConfigInvalid(f"captioner `{self.kind}` does not exist; --captioner takes {' or '.join(KINDS)}")
         if self.dtype not in DTYPES:
             raise ConfigInvalid(f"dtype `{self.dtype}` is not supported; --dtype takes {' or '.join(DTYPES)}")
         if self.slots < 1:
             raise ConfigInvalid(f"slots `{self.slots}` must be at least 1; mend --slots")
         if self.max_pixels < 32 * 32:
-            raise ConfigInvalid(
-                f"max pixels `{self.max_pixels}` is below one visual token; mend --max-pixels"
-            )
+            raise ConfigInvalid(f"max pixels `{self.max_pixels}` is below one visual token; mend --max-pixels")

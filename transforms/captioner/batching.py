@@ -137,9 +137,7 @@ class BatchThread:
             running[place].future.set_exception(CancelledError() if self._closing.is_set() else failure)
 
 
-def run_split(
-    run: Callable[[Sequence[Row]], Sequence[Result]], rows: Sequence[Row]
-) -> list[Result | Exception]:
+def run_split(run: Callable[[Sequence[Row]], Sequence[Result]], rows: Sequence[Row]) -> list[Result | Exception]:
     """Run all rows at once; if that raises, halve and run again, until only the guilty rows fail.
 
     The same halving finds the one bad row of a batch and the batch size that fits into memory.

@@ -85,9 +85,7 @@ class FakeCaptioner:
         self._unsettled = [future for future in self._unsettled if not future.done()]
         return len(self._unsettled)
 
-    def _answer(
-        self, requests: Sequence[CaptionRequest], closing: threading.Event
-    ) -> Iterator[tuple[int, Outcome]]:
+    def _answer(self, requests: Sequence[CaptionRequest], closing: threading.Event) -> Iterator[tuple[int, Outcome]]:
         start = time.monotonic()
         self._hold(closing)
         for place, request in enumerate(requests):

@@ -69,9 +69,7 @@ def read_header(encoded: bytes, kind: str) -> Header:
 
 
 def _flood(kind: str, what: str, cap: int) -> ImageBomb:
-    return ImageBomb(
-        f"the {kind} has more than `{cap}` {what}, which no honest encoder writes; save the picture again"
-    )
+    return ImageBomb(f"the {kind} has more than `{cap}` {what}, which no honest encoder writes; save the picture again")
 
 
 def _damaged(kind: str, what: str) -> ImageCorrupt:

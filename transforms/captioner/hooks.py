@@ -17,9 +17,7 @@ from transforms.captioner.api import Sampling
 class Limits(StoppingCriteria):
     """Ends each row at its own limit, and the whole batch when the captioner closes."""
 
-    def __init__(
-        self, width: int, limits: Sequence[int], device: torch.device, closing: threading.Event
-    ) -> None:
+    def __init__(self, width: int, limits: Sequence[int], device: torch.device, closing: threading.Event) -> None:
         self._ends = torch.tensor([width + limit for limit in limits], device=device)
         self._closing = closing
 

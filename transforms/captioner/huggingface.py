@@ -68,9 +68,7 @@ class HuggingFaceCaptioner:
         """Cancel what waits, stop what runs at its next token, and join the thread."""
         self._batches.close()
 
-    def _answer(
-        self, requests: Sequence[CaptionRequest], closing: threading.Event
-    ) -> Iterator[tuple[int, Outcome]]:
+    def _answer(self, requests: Sequence[CaptionRequest], closing: threading.Event) -> Iterator[tuple[int, Outcome]]:
         start = time.monotonic()
         greedy: dict[int, list[_Row]] = {}
         sampled: dict[int, list[_Row]] = {}
@@ -95,9 +93,7 @@ class HuggingFaceCaptioner:
             for prompt in request.prompts
         ]
 
-    def _run_all(
-        self, rows: Sequence[_Row], at_once: int, closing: threading.Event
-    ) -> list[Completion | Exception]:
+    def _run_all(self, rows: Sequence[_Row], at_once: int, closing: threading.Event) -> list[Completion | Exception]:
         answers: list[Completion | Exception] = []
         for first in range(0, len(rows), at_once):
             answers += run_split(lambda part: self._run(part, closing), rows[first : first + at_once])
@@ -122,9 +118,7 @@ class HuggingFaceCaptioner:
                 logits_processor=drawn,
                 stopping_criteria=[Limits(width, limits, self._device, closing)],
             )
-        return [
-            self._complete(row, answer) for row, answer in zip(rows, tokens[:, width:].tolist(), strict=True)
-        ]
+        return [self._complete(row, answer) for row, answer in zip(rows, tokens[:, width:].tolist(), strict=True)]
 
     def _collate(self, rows: Sequence[_Row]) -> dict[str, torch.Tensor]:
         """Pad on the left: padded on the right the model's positions would be wrong, without an error."""

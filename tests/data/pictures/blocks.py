@@ -42,23 +42,12 @@ def png(width: int, height: int, depth: int, colour: int, row: bytes, *extra: by
 
 def segments(jpeg: bytes, *extra: tuple[int, bytes]) -> bytes:
     """A JPEG with more segments right after its start."""
-    return (
-        jpeg[:2]
-        + b"".join(struct.pack(">BBH", 255, code, len(data) + 2) + data for code, data in extra)
-        + jpeg[2:]
-    )
+    return jpeg[:2] + b"".join(struct.pack(">BBH", 255, code, len(data) + 2) + data for code, data in extra) + jpeg[2:]
 
 
 def gif_frames(count: int, before: bytes = b"") -> bytes:
     frame = b"\x2c" + struct.pack("<HHHHB", 0, 0, 1, 1, 0) + b"\x02\x02\x44\x01\0"
-    return (
-        b"GIF89a"
-        + struct.pack("<HHBBB", 1, 1, 0x80, 0, 0)
-        + bytes((*RED, 0, 0, 0))
-        + before
-        + frame * count
-        + b";"
-    )
+    return b"GIF89a" + struct.pack("<HHBBB", 1, 1, 0x80, 0, 0) + bytes((*RED, 0, 0, 0)) + before + frame * count + b";"
 
 
 def exif(orientation: int) -> bytes:

@@ -77,9 +77,7 @@ def bomb_avif() -> bytes:
 @bad("image_bomb", "`50000x50000`")
 def bomb_apng_that_takes_its_canvas_on_opening() -> bytes:
     control = struct.pack(">IIIIIHHBB", 0, 50000, 50000, 0, 0, 1, 1, 1, 0)  # dispose to background
-    return png(
-        50000, 50000, 8, 6, b"", chunk(b"acTL", struct.pack(">II", 2, 0)), chunk(b"fcTL", control), rows=1
-    )
+    return png(50000, 50000, 8, 6, b"", chunk(b"acTL", struct.pack(">II", 2, 0)), chunk(b"fcTL", control), rows=1)
 
 
 def _text(size: int) -> bytes:

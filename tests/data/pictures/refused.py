@@ -28,9 +28,7 @@ def _refused(name: str, kind: str, make: Maker, *words: str) -> None:
 
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><rect width="9" height="9"/></svg>'
 _refused("svg", "SVG", lambda: SVG)
-_refused(
-    "svg_with_declaration_and_bom", "SVG", lambda: b'\xef\xbb\xbf<?xml version="1.0"?>\n<!-- x -->' + SVG
-)
+_refused("svg_with_declaration_and_bom", "SVG", lambda: b'\xef\xbb\xbf<?xml version="1.0"?>\n<!-- x -->' + SVG)
 _refused("svg_utf16", "SVG", lambda: SVG.decode().encode("utf-16"))
 _refused("svg_gzip", "SVG", lambda: gzip.compress(SVG))
 _refused("gzip_of_something", "gzip", lambda: gzip.compress(b"something"))

@@ -87,7 +87,7 @@ def test_shows_numbers_groups_and_letters(html, result):
     assert "41.3" in text
     assert "100.0 %" in text
     assert text.count("REUSED") == findings.reused == 69
-    assert "2 bits, colour 3.5" in text
+    assert "2 bits, ΔE 3.5" in text
     assert "of 72 near copies" in text
     for letter in findings.letters:
         assert letter.code in text
@@ -98,9 +98,7 @@ def test_is_marked_up_for_readers(html):
     page = Page(html)
 
     assert page.all("html")[0]["lang"] == "en"
-    assert (
-        len(page.all("main")) == len(page.all("header")) == len(page.all("nav")) == len(page.all("h1")) == 1
-    )
+    assert len(page.all("main")) == len(page.all("header")) == len(page.all("nav")) == len(page.all("h1")) == 1
     assert {attributes["scope"] for attributes in page.all("th")} == {"col", "row"}
     assert {"en", "zh-Hans"} <= {attributes.get("lang") for attributes in page.all("p")}
     ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]

@@ -48,9 +48,7 @@ def describe(**options):
     products.render(products.HELD_OUT[0], random.Random(1000)).save(file, "PNG")
     prompt = RenderedPrompt(products.PROMPTS["en"], "en", "p", "1", max_new_tokens=32)
     try:
-        return (
-            captioner.submit(CaptionRequest("r", file.getvalue(), (prompt,))).result(60).completions[0].text
-        )
+        return captioner.submit(CaptionRequest("r", file.getvalue(), (prompt,))).result(60).completions[0].text
     finally:
         captioner.close()
 
@@ -104,8 +102,7 @@ DAMAGES = {
     ),
     "preprocessor": (
         lambda d: edit(d / "preprocessor_config.json", patch_size=14),
-        "has a wrong `preprocessor_config.json` "
-        f"(patch_size is 16 in `config.json`, 14 for the pictures); {AGAIN}",
+        f"has a wrong `preprocessor_config.json` (patch_size is 16 in `config.json`, 14 for the pictures); {AGAIN}",
     ),
     "no weights": (
         lambda d: (d / "model.safetensors").unlink(),
@@ -139,9 +136,7 @@ def test_a_model_that_cannot_be_used_says_why_and_what_to_do(checkpoint, damage,
 def test_weights_that_were_cut_short_are_the_models_fault(checkpoint, capfd):
     weights = checkpoint / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:9999])
-    with pytest.raises(
-        ModelUnavailable, match=r"has weights that cannot be read \(.+\); fetch the checkpoint"
-    ):
+    with pytest.raises(ModelUnavailable, match=r"has weights that cannot be read \(.+\); fetch the checkpoint"):
         create(CaptionerOptions(model=str(checkpoint)))
     assert capfd.readouterr() == ("", "")
 
@@ -192,9 +187,7 @@ def test_a_sharded_checkpoint_loads_by_path_and_says_the_same(checkpoint, networ
     assert describe(model=str(checkpoint), revision="r7") == describe() == text
     assert network == []
     next(checkpoint.glob("model-00002-*")).unlink()
-    with pytest.raises(
-        ModelUnavailable, match=r"cannot be read \(.*model-00002-of-.*\); fetch the checkpoint"
-    ):
+    with pytest.raises(ModelUnavailable, match=r"cannot be read \(.*model-00002-of-.*\); fetch the checkpoint"):
         create(CaptionerOptions(model=str(checkpoint)))
 
 

@@ -73,9 +73,7 @@ def test_what_is_not_served_names_what_is(load):
     assert str(task.value) == "task `ANSWER` is not served; the prompt library serves `DESCRIBE`"
     with pytest.raises(UnsupportedLanguage) as language:
         render(library, language="zh")
-    assert str(language.value) == (
-        "no prompt for DESCRIBE in `zh`; the prompt library speaks `en`, `zh-Hans`"
-    )
+    assert str(language.value) == ("no prompt for DESCRIBE in `zh`; the prompt library speaks `en`, `zh-Hans`")
 
 
 def test_attributes_enter_as_quoted_single_lines():
@@ -138,8 +136,7 @@ def test_values_are_harmless(value, expected):
         ),
         (
             PROMPT + "colour = 1",
-            "it has an unknown key `colour`; "
-            "it takes id, task, category, language, text, system, max_new_tokens",
+            "it has an unknown key `colour`; it takes id, task, category, language, text, system, max_new_tokens",
         ),
         (PROMPT + "max_new_tokens = 'x'", "`max_new_tokens` is `x`; make it a whole number"),
         (PROMPT + "max_new_tokens = true", "`max_new_tokens` is `True`; make it a whole number"),

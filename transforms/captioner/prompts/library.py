@@ -86,9 +86,7 @@ class Library:
                 f"--prompts takes {', '.join(BUNDLED)} or the path of a TOML file"
             ) from error
         except ValueError as error:
-            raise ConfigInvalid(
-                f"prompt library `{name_or_path}` is not TOML: {error}; mend the file"
-            ) from error
+            raise ConfigInvalid(f"prompt library `{name_or_path}` is not TOML: {error}; mend the file") from error
         return cls(*_read(content, name_or_path), name_or_path)
 
     def tasks(self) -> tuple[str, ...]:
@@ -108,9 +106,7 @@ class Library:
         """
         languages = self.languages(task)
         if not languages:
-            raise UnsupportedTask(
-                f"task `{task}` is not served; the prompt library serves {_ticked(self.tasks())}"
-            )
+            raise UnsupportedTask(f"task `{task}` is not served; the prompt library serves {_ticked(self.tasks())}")
         if language not in languages:
             raise UnsupportedLanguage(
                 f"no prompt for {task} in `{language}`; the prompt library speaks {_ticked(languages)}"
@@ -151,9 +147,7 @@ def _prompt(table: dict[str, Any], number: int, source: str) -> Prompt:
         require(type(value) is _KEYS[key], f"`{key}` is `{value}`", f"make it {_NOUNS[_KEYS[key]]}")
     for key in _REQUIRED:
         require(bool(str(table.get(key, "")).strip()), f"`{key}` is missing", "add it")
-    words: dict[str, Any] = {
-        key: value.strip() if isinstance(value, str) else value for key, value in table.items()
-    }
+    words: dict[str, Any] = {key: value.strip() if isinstance(value, str) else value for key, value in table.items()}
     prompt = Prompt(**words)
     require(prompt.task in _TASKS, f"task `{prompt.task}` does not exist", f"take one of {', '.join(_TASKS)}")
     tag = bool(_LANGUAGE.fullmatch(prompt.language))

@@ -56,9 +56,7 @@ def batch(
 def pictures(specs: Sequence[products.Spec], rng: random.Random) -> list[Patches]:
     """Render in order of size: equally large neighbours share one call of the attention."""
     sizes = sorted(rng.choice(products.SIZES) for _ in specs)
-    return [
-        patchify(products.render(spec, rng, size), _RULE) for spec, size in zip(specs, sizes, strict=True)
-    ]
+    return [patchify(products.render(spec, rng, size), _RULE) for spec, size in zip(specs, sizes, strict=True)]
 
 
 def pixel_values(shown: Sequence[Patches]) -> torch.Tensor:
