@@ -122,7 +122,8 @@ class Decoder:
         magic, schema_id = _PREFIX.unpack(head)
         if magic != _MAGIC:
             raise EventUndecodable(
-                f"magic byte `{magic & 0xFF}` is not Confluent's 0; set --upload-format avro if the topic holds bare Avro"
+                f"magic byte `{magic & 0xFF}` is not Confluent's 0; set --upload-format avro "
+                "if the topic holds bare Avro"
             )
         if schema_id not in self._writers:
             known = ", ".join(str(i) for i in sorted(self._writers))

@@ -97,12 +97,12 @@ class DecodeEvent:
         )
 
     def _languages(self, asked: list[str], task: Task) -> tuple[str, ...]:
-        if not 0 < len(asked) <= MAX_LANGUAGES:
+        languages = tuple(dict.fromkeys(normalise_language(tag) for tag in asked))
+        if not 0 < len(languages) <= MAX_LANGUAGES:
             raise EventInvalid(
-                f"the event asks for `{len(asked)}` languages; name 1 to {MAX_LANGUAGES} BCP 47 tags "
+                f"the event asks for `{len(languages)}` languages; name 1 to {MAX_LANGUAGES} BCP 47 tags "
                 "or leave the field out"
             )
-        languages = tuple(dict.fromkeys(normalise_language(tag) for tag in asked))
         known = self._library.languages(task.value)
         for language in languages:
             if language not in known:

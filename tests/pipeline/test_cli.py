@@ -17,7 +17,10 @@ ROOT = Path(__file__).parents[2]
 
 def test_help_shows_an_example_and_imports_nothing_heavy() -> None:
     started = time.monotonic()
-    code = "import sys; from pipeline.cli import main\ntry: main(['replay', '--help'])\nfinally: print(sorted(sys.modules))"
+    code = (
+        "import sys; from pipeline.cli import main\n"
+        "try: main(['replay', '--help'])\nfinally: print(sorted(sys.modules))"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert "example:\n  captionstream replay --bootstrap-servers broker:9092" in done.stdout
     modules = done.stdout.splitlines()[-1]

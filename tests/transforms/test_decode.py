@@ -82,7 +82,13 @@ BAD = [
     ({"uri": None}, "event_invalid", "the event has `neither` of uri and image; set exactly one"),
     ({"image": b"x"}, "event_invalid", "the event has `both` of uri and image"),
     ({"attributes": {str(n): "" for n in range(65)}}, "event_invalid", "the event has `65` attributes"),
-    ({"attributes": {"title": "x" * 4097}}, "event_invalid", "at most 64 of 4096 characters"),
+    ({"languages": [f"x{n}" for n in range(17)]}, "event_invalid", "asks for `17` languages; name 1 to 16 BCP 47"),
+    ({"merchant": "m" * 257}, "event_invalid", "merchant has `257` characters; at most 256 are taken"),
+    (
+        {"attributes": {"title": "x" * 4097}},
+        "event_invalid",
+        "attribute `title` has `4097` characters; a name takes at most 256, a value 4096",
+    ),
     ({"languages": []}, "event_invalid", "the event asks for `0` languages"),
     (
         {"languages": ["en", "fr"]},

@@ -301,6 +301,23 @@ def test_failed_leader_promotes_the_first_who_waits() -> None:
         assert r.store.cell.pending == ()
 
 
+def test_a_text_never_crosses_a_veto_inside_a_group() -> None:
+    red = with_colour(picture("red", 2, offset=1), "red")
+    blue = with_colour(picture("blue", 2, offset=2), "blue")
+    plain = picture("plain", 2, offset=3)
+    with rig(script=failing("lead"), gated=True) as r:
+        out = r.lead(LEADER) + r.arrive(red) + r.arrive(blue) + r.arrive(plain)
+        r.gate.set()
+        made = captions(out + r.poll())
+        assert is_about(made["red"].texts[0].caption, red)
+        assert is_about(made["blue"].texts[0].caption, blue)
+        assert made["plain"].duplicate_of == "red"
+
+
+def with_colour(candidate: Candidate, colour: str) -> Candidate:
+    return replace(candidate, upload=replace(candidate.upload, attributes=(("colour", colour),)))
+
+
 def test_after_max_failures_the_others_fail_unasked() -> None:
     with rig(script=failing("lead", "w1", "w2", "w3", "w4"), gated=True) as r:
         out = r.lead(LEADER)
