@@ -1,18 +1,22 @@
 """Producer, real broker, the whole job, consumer."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from kafka import TopicPartition
+from kafka.admin import KafkaAdminClient
 from live.shop import FAKE, Shop, near_copy, product_png, prompt_file
 
+from pipeline.kafka.connection import consumer
 from pipeline.kafka.consume import read_topic
-from pipeline.kafka.replay import Span, resolve
+from pipeline.kafka.replay import Span, read_span, resolve
 from pipeline.local.kafka import LocalKafka
 from transforms import inflight
 from transforms.captioner.api import CaptionerOptions
 from transforms.captioner.fake import FakeCaptioner
-from transforms.errors import BrokerUnreachable, CaptionerBroken, JobError, TopicMissing
+from transforms.errors import BrokerUnreachable, CaptionerBroken, JobError, OffsetsUnavailable, TopicMissing
 from transforms.inflight import Inflight
 from transforms.values import Header
 
@@ -181,6 +185,21 @@ def test_offsets_are_resolved_by_time_and_cut_into_ranges(shop: Shop) -> None:
     ]
     assert resolve(shop.kafka, shop.names["uploads"], start="2999-01-01T00:00:00+00:00") == ()
     assert resolve(shop.kafka, shop.names["uploads"], "1999-01-01T00:00:00+00:00", "latest") == (span,)
+
+
+def test_records_that_retention_took_are_named(shop: Shop) -> None:
+    shop.upload(*((b"k", b"v%d" % n) for n in range(10)))
+    [span] = resolve(shop.kafka, shop.names["uploads"])
+    admin = KafkaAdminClient(bootstrap_servers=shop.servers)
+    admin.delete_records({TopicPartition(span.topic, span.partition): 5})
+    admin.close()
+    client = consumer(shop.kafka)
+    with pytest.raises(OffsetsUnavailable, match=r"offset `0` of .* is not in the topic any more"):
+        list(read_span(client, span, shop.kafka))
+    assert [r.value for r in read_span(client, replace(span, start=5), shop.kafka)] == [
+        b"v%d" % n for n in range(5, 10)
+    ]
+    client.close()
 
 
 def test_fake_is_what_these_tests_run_on() -> None:
