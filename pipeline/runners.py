@@ -32,6 +32,8 @@ def run_embedded(config: Config, spans: Sequence[Span]) -> dict[str, int]:
         result = pipeline.run()
         result.wait_until_finish()
     except Exception as error:
+        if str(error).startswith("KeyboardInterrupt"):  # Beam wraps it when it hits a stage
+            raise KeyboardInterrupt from error
         fault = job_error(error)
         if fault is None:
             raise

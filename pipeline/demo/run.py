@@ -35,6 +35,7 @@ def run_demo(seed: int, report: str, as_json: bool) -> int:
     """Run it; 0 when every event ended as the script says, else 1 with the differences."""
     console = Console(stderr=True, quiet=as_json)
     started = time.monotonic()
+    console.print("Starting Kafka (its jars are fetched the first time) and loading the tiny Qwen3-VL checkpoint")
     loading = _load_captioner()
     with tempfile.TemporaryDirectory(prefix="captionstream-demo-") as folder, LocalKafka() as broker:
         console.print(f"Kafka is up at {broker.bootstrap_servers}")
