@@ -1,14 +1,17 @@
 """The command line as a user meets it: words and exit codes."""
 
+import argparse
 import re
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from pipeline.cli import main
+from pipeline.config import Config
 from pipeline.options import parser, replay_config, wire_format
 from transforms.errors import ConfigInvalid
 
@@ -51,10 +54,15 @@ def test_wrong_options_are_named_with_their_remedy(
     assert said.startswith("captionstream: config_invalid: ")
 
 
-def test_unreachable_broker_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_unreachable_broker_is_one_line(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def impatient(parsed: argparse.Namespace) -> Config:
+        config = replay_config(parsed)
+        return replace(config, kafka=replace(config.kafka, connect_seconds=1))
+
+    monkeypatch.setattr("pipeline.cli.replay_config", impatient)
     assert main(["replay", "--bootstrap-servers", "127.0.0.1:1"]) == 1
     assert capsys.readouterr().err == (
-        "captionstream: broker_unreachable: no broker at `127.0.0.1:1` answered in 10 s (`KafkaTimeoutError`); "
+        "captionstream: broker_unreachable: no broker at `127.0.0.1:1` answered in 1 s (`KafkaTimeoutError`); "
         "check --bootstrap-servers and that the broker is running\n"
     )
 
