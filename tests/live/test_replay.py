@@ -77,13 +77,14 @@ def test_record_without_key_and_value_keeps_both_missing(shop: Shop) -> None:
     assert Header("caption.error.code", b"event_invalid") in letter.headers
 
 
-def test_replaying_twice_gives_the_same_ids_and_texts(shop: Shop) -> None:
+@pytest.mark.parametrize("captioner", [FAKE, pytest.param(CaptionerOptions(slots=4), marks=pytest.mark.model)])
+def test_replaying_twice_gives_the_same_ids_and_texts(shop: Shop, captioner: CaptionerOptions) -> None:
     for n in range(8):
         png = product_png(n)
         shop.upload({"image_id": f"a{n}", "image": png}, {"image_id": f"b{n}", "image": near_copy(png)})
-    shop.run()
+    shop.run(captioner=captioner)
     first = {c["event_id"]: [t["caption"] for t in c["texts"]] for c in shop.captions()}
-    shop.run()
+    shop.run(captioner=captioner)
     both = shop.captions()
     assert len(both) == 32
     assert {c["event_id"]: [t["caption"] for t in c["texts"]] for c in both} == first
