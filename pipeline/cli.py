@@ -11,6 +11,7 @@ import logging
 import sys
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
 
 from pipeline.options import parser, replay_config
 from transforms.errors import CaptionstreamError, ConfigInvalid
@@ -51,6 +52,12 @@ def _run(parsed: argparse.Namespace) -> int:
 
 
 def _demo(parsed: argparse.Namespace) -> int:
+    report = Path(parsed.report)
+    try:  # before the run, not after it
+        report.parent.mkdir(parents=True, exist_ok=True)
+        report.open("a").close()
+    except OSError as error:
+        raise ConfigInvalid(f"report `{report}` cannot be written (`{error.strerror}`); mend --report") from error
     from pipeline.demo.run import run_demo
 
     return run_demo(parsed.seed, parsed.report, as_json=parsed.json)

@@ -95,3 +95,13 @@ def test_confluent_ids_take_several_writers() -> None:
     assert wire.schemas == ((1, "image_upload"), (7, "image_upload"))
     with pytest.raises(ConfigInvalid, match="add --upload-format confluent"):
         wire_format("avro", ["1=image_upload"])
+
+
+def test_report_that_cannot_be_written_is_said_before_anything_runs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    for path, why in ((tmp_path / "file" / "report.html", "File exists"), (tmp_path, "Is a directory")):
+        assert main(["demo", "--report", str(path)]) == 2
+        said = capsys.readouterr().err
+        assert said == f"captionstream: config_invalid: report `{path}` cannot be written (`{why}`); mend --report\n"
