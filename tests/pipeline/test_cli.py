@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.cli import main
+from pipeline.cli import main, parser
+from pipeline.commands.shared import job_config, wire_format
 from pipeline.config import Config
-from pipeline.options import parser, replay_config, wire_format
 from transforms.errors import ConfigInvalid
 
 ROOT = Path(__file__).parents[2]
@@ -56,10 +56,10 @@ def test_wrong_options_are_named_with_their_remedy(
 
 def test_unreachable_broker_is_one_line(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     def impatient(parsed: argparse.Namespace) -> Config:
-        config = replay_config(parsed)
+        config = job_config(parsed)
         return replace(config, kafka=replace(config.kafka, connect_seconds=1))
 
-    monkeypatch.setattr("pipeline.cli.replay_config", impatient)
+    monkeypatch.setattr("pipeline.commands.replay.job_config", impatient)
     assert main(["replay", "--bootstrap-servers", "127.0.0.1:1"]) == 1
     assert capsys.readouterr().err == (
         "captionstream: broker_unreachable: no broker at `127.0.0.1:1` answered in 1 s (`KafkaTimeoutError`); "
@@ -80,7 +80,7 @@ def test_every_option_a_message_names_exists() -> None:
 
 
 def test_options_reach_the_configuration() -> None:
-    config = replay_config(
+    config = job_config(
         parser().parse_args(
             ["replay", "--preset", "strict", "--max-colour-distance", "3", "--model", "/m", "--slots", "4"]
         )

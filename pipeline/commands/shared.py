@@ -1,4 +1,4 @@
-"""The command line's options, and the configuration they make. Imports nothing heavy until asked to."""
+"""The options that several commands share, and the configuration they make. Imports nothing heavy until asked to."""
 
 from __future__ import annotations
 
@@ -10,32 +10,9 @@ if TYPE_CHECKING:
     from schemas.codec import WireFormat
     from transforms.similarity import SimilarityRule
 
-DEMO_EXAMPLE = "example:\n  captionstream demo --seed 7 --report report.html\n"
-REPLAY_EXAMPLE = """example:
-  captionstream replay --bootstrap-servers broker:9092 --topic image-uploads \\
-      --captions-topic image-captions --dead-letters-topic image-captions-dead-letters \\
-      --audit-topic image-captions-audit --model /models/Qwen3-VL-8B-Instruct --device cuda --dtype bfloat16
 
-The topics must exist. Uploads are Avro of schema ImageUpload (schemas/image_upload.avsc).
-"""
-
-
-def parser() -> argparse.ArgumentParser:
-    """The command line."""
-    top = argparse.ArgumentParser(
-        prog="captionstream", description="Kafka image-upload events in, Avro caption records out."
-    )
-    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    demo = _command(commands, "demo", "run the whole job on a real local broker and check every event", DEMO_EXAMPLE)
-    demo.add_argument("--seed", type=int, default=1, help="which script of events (default 1)")
-    demo.add_argument("--report", default="captionstream-report.html", help="HTML report to write")
-    demo.add_argument("--json", action="store_true", help="print one JSON object instead of the table")
-    replay = _command(commands, "replay", "caption what a topic holds, then stop", REPLAY_EXAMPLE)
-    _add_replay(replay)
-    return top
-
-
-def _command(commands: Any, name: str, summary: str, example: str) -> argparse.ArgumentParser:
+def add_command(commands: Any, name: str, summary: str, example: str) -> argparse.ArgumentParser:
+    """A sub-command whose help shows an example first."""
     command: argparse.ArgumentParser = commands.add_parser(
         name,
         help=summary,
@@ -46,17 +23,14 @@ def _command(commands: Any, name: str, summary: str, example: str) -> argparse.A
     return command
 
 
-def _add_replay(command: argparse.ArgumentParser) -> None:
-    add = command.add_argument
-    add("--json", action="store_true", help="print the counters as one JSON object")
+def add_topics(command: argparse.ArgumentParser) -> Any:
+    """Brokers, topics and the uploads' format; returns the group, for a command to add its own."""
     group = command.add_argument_group("topics")
     group.add_argument("--bootstrap-servers", default="localhost:9092", help="host:port, comma-separated")
     group.add_argument("--topic", default="image-uploads", help="upload events")
     group.add_argument("--captions-topic", default="image-captions")
     group.add_argument("--dead-letters-topic", default="image-captions-dead-letters")
     group.add_argument("--audit-topic", default="image-captions-audit")
-    group.add_argument("--from", dest="start", default="earliest", help="earliest, or an ISO time with a zone")
-    group.add_argument("--to", dest="stop", default="latest", help="latest (now), or an ISO time with a zone")
     group.add_argument("--upload-format", choices=("avro", "confluent"), default="avro")
     group.add_argument(
         "--schema-id",
@@ -65,6 +39,11 @@ def _add_replay(command: argparse.ArgumentParser) -> None:
         metavar="ID=FILE",
         help="writer schema of a Confluent schema id; `image_upload` names the bundled one; repeatable",
     )
+    return group
+
+
+def add_job(command: argparse.ArgumentParser) -> None:
+    """Pictures, duplicates and captioner."""
     group = command.add_argument_group("pictures")
     group.add_argument("--file-root", help="the one directory that file: addresses may lead to")
     group.add_argument("--max-image-bytes", type=int, help="cap on a picture's bytes (default 20 MiB)")
@@ -117,8 +96,8 @@ def similarity_rule(arguments: argparse.Namespace) -> SimilarityRule:
     return replace(PRESETS[arguments.preset], **_given(wanted))
 
 
-def replay_config(arguments: argparse.Namespace) -> Config:
-    """Everything ``replay`` was told. Raises `ConfigInvalid`."""
+def job_config(arguments: argparse.Namespace) -> Config:
+    """What `add_topics` and `add_job` were told. Raises `ConfigInvalid`."""
     from pipeline.config import Config, Topics
     from pipeline.kafka.connection import KafkaOptions
     from transforms.captioner.api import CaptionerOptions
