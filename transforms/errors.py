@@ -28,12 +28,17 @@
         ├── JavaMissing             java_missing
         ├── JarUnavailable          jar_unavailable
         ├── BrokerUnreachable       broker_unreachable
+        ├── BrokerRefused           broker_refused
+        ├── RunnerUnreachable       runner_unreachable
+        ├── RunnerRefused           runner_refused
+        ├── PrismMissing            prism_missing
         ├── TopicMissing            topic_missing
         ├── OffsetsUnavailable      offsets_unavailable
         ├── ModelUnavailable        model_unavailable
         ├── StageBroken             stage_broken
         ├── CaptionerBroken         captioner_broken
-        └── CaptionerStalled        captioner_stalled
+        ├── CaptionerStalled        captioner_stalled
+        └── OutputStalled           output_stalled
 
 A message says what happened, the value in backticks, and what to do. It never carries a secret, a query
 string or a stack trace.
@@ -211,6 +216,30 @@ class BrokerUnreachable(JobError):
     code = "broker_unreachable"
 
 
+class BrokerRefused(JobError):
+    """A Kafka broker was reached and would not serve us: credentials, certificates or the security protocol."""
+
+    code = "broker_refused"
+
+
+class RunnerUnreachable(JobError):
+    """No runner (Flink, Prism, a worker pool) answered, or it did not start."""
+
+    code = "runner_unreachable"
+
+
+class RunnerRefused(JobError):
+    """A runner answered that it would not, or its job did not get where it was waited for."""
+
+    code = "runner_refused"
+
+
+class PrismMissing(JobError):
+    """There is no Prism here and none could be built."""
+
+    code = "prism_missing"
+
+
 class TopicMissing(JobError):
     """The topic does not exist."""
 
@@ -245,3 +274,9 @@ class CaptionerStalled(JobError):
     """The captioner took a request and did not settle it in time."""
 
     code = "captioner_stalled"
+
+
+class OutputStalled(JobError):
+    """Nothing was written for the watchdog's limit although something is owed."""
+
+    code = "output_stalled"

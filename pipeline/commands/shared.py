@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
+from pipeline.commands.kafka import add_kafka, kafka_options
+
 if TYPE_CHECKING:
     from pipeline.config import Config
     from schemas.codec import WireFormat
@@ -25,9 +27,8 @@ def add_command(commands: Any, name: str, summary: str, example: str) -> argpars
 
 def add_topics(command: argparse.ArgumentParser) -> Any:
     """Brokers, topics and the uploads' format; returns the group, for a command to add its own."""
+    add_kafka(command)
     group = command.add_argument_group("topics")
-    group.add_argument("--bootstrap-servers", default="localhost:9092", help="host:port, comma-separated")
-    group.add_argument("--topic", default="image-uploads", help="upload events")
     group.add_argument("--captions-topic", default="image-captions")
     group.add_argument("--dead-letters-topic", default="image-captions-dead-letters")
     group.add_argument("--audit-topic", default="image-captions-audit")
@@ -43,7 +44,8 @@ def add_topics(command: argparse.ArgumentParser) -> Any:
 
 
 def add_job(command: argparse.ArgumentParser) -> None:
-    """Pictures, duplicates and captioner."""
+    """The run's name, pictures, duplicates and captioner."""
+    command.add_argument("--run-id", help="name of this run in every record it writes (default: made up)")
     group = command.add_argument_group("pictures")
     group.add_argument("--file-root", help="the one directory that file: addresses may lead to")
     group.add_argument("--max-image-bytes", type=int, help="cap on a picture's bytes (default 20 MiB)")
@@ -97,9 +99,9 @@ def similarity_rule(arguments: argparse.Namespace) -> SimilarityRule:
 
 
 def job_config(arguments: argparse.Namespace) -> Config:
-    """What `add_topics` and `add_job` were told. Raises `ConfigInvalid`."""
+    """What `add_topics`, `add_uploads` and `add_job` were told. Raises `ConfigInvalid`."""
+    from pipeline.commands.uploads import uploads
     from pipeline.config import Config, Topics
-    from pipeline.kafka.connection import KafkaOptions
     from transforms.captioner.api import CaptionerOptions
     from transforms.fetch import FetchLimits
     from transforms.inspect import InspectLimits
@@ -112,8 +114,9 @@ def job_config(arguments: argparse.Namespace) -> Config:
         "max_encoded": arguments.max_encoded_bytes,
     }
     return Config(
-        kafka=KafkaOptions(arguments.bootstrap_servers),
-        topics=Topics(arguments.topic, arguments.captions_topic, arguments.dead_letters_topic, arguments.audit_topic),
+        kafka=kafka_options(arguments),
+        uploads=uploads(arguments),
+        topics=Topics(arguments.captions_topic, arguments.dead_letters_topic, arguments.audit_topic),
         uploads_wire=wire_format(arguments.upload_format, arguments.schema_id),
         fetch=FetchLimits(arguments.file_root, **_given({"max_bytes": arguments.max_image_bytes})),
         inspect=InspectLimits(**_given(pictures), model_max_pixels=arguments.max_pixels),
@@ -130,6 +133,7 @@ def job_config(arguments: argparse.Namespace) -> Config:
         ),
         prompts=arguments.prompts or ("tiny" if arguments.model == "tiny" else "default"),
         review=ReviewPolicy(**_given({"max_attempts": arguments.max_attempts})),
+        **_given({"run_id": arguments.run_id}),
     )
 
 

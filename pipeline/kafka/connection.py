@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from kafka import KafkaConsumer, KafkaProducer
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 from kafka.errors import KafkaError
 
+from pipeline.kafka.network import NetClient, explain
 from pipeline.kafka.produce import KeySerializer
-from transforms.errors import BrokerUnreachable, ConfigInvalid, TopicMissing
+from pipeline.kafka.security import Security
+from transforms.errors import BrokerRefused, BrokerUnreachable, ConfigInvalid, TopicMissing
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ class KafkaOptions:
     connect_seconds: float = 10.0
     """For a first answer."""
     client_id: str = "captionstream"
+    security: Security = Security()
 
     def __post_init__(self) -> None:
         """Raise `ConfigInvalid` naming the option that mends it."""
@@ -39,45 +41,67 @@ class KafkaOptions:
         return int(self.timeout_seconds * 1000)
 
 
-@contextmanager
-def _answering(options: KafkaOptions) -> Iterator[None]:
-    try:
-        yield
-    except KafkaError as error:
-        raise BrokerUnreachable(
-            f"no broker at `{options.bootstrap_servers}` answered in {options.connect_seconds:g} s "
-            f"(`{type(error).__name__}`); check --bootstrap-servers and that the broker is running"
-        ) from error
+def client_settings(options: KafkaOptions) -> dict[str, Any]:
+    """What kafka-python's clients have in common. It holds secrets: for the making of one client, not for keeping."""
+    return {
+        "bootstrap_servers": options.bootstrap_servers,
+        "client_id": options.client_id,
+        "bootstrap_timeout_ms": int(options.connect_seconds * 1000),
+        "reconnect_backoff_max_ms": 1000,  # as Java's; the default of 30 s outlives any restart of a broker
+        **options.security.settings(),
+    }
 
 
-def consumer(options: KafkaOptions) -> Any:
+def consumer(options: KafkaOptions, **overrides: Any) -> Any:
     """A consumer for `assign`: no group, no auto-commit, aborted transactions invisible."""
-    with _answering(options):
-        return KafkaConsumer(
-            bootstrap_servers=options.bootstrap_servers,
-            client_id=options.client_id,
-            bootstrap_timeout_ms=int(options.connect_seconds * 1000),
-            enable_auto_commit=False,
-            auto_offset_reset="none",
-            isolation_level="read_committed",
-            max_partition_fetch_bytes=8 << 20,
-        )
+    settings = {
+        "enable_auto_commit": False,
+        "auto_offset_reset": "none",
+        "isolation_level": "read_committed",
+        "max_partition_fetch_bytes": 8 << 20,
+    }
+    return _connect(KafkaConsumer, options, {**settings, **overrides})
 
 
 def producer(options: KafkaOptions) -> Any:
     """An idempotent producer with ``acks=all``; the broker, not the client, decides what is too large."""
-    with _answering(options):
-        return KafkaProducer(
-            bootstrap_servers=options.bootstrap_servers,
-            client_id=options.client_id,
-            bootstrap_timeout_ms=int(options.connect_seconds * 1000),
-            max_block_ms=options.timeout_ms,
-            acks="all",
-            enable_idempotence=True,
-            max_request_size=64 << 20,
-            linger_ms=5,
-            key_serializer=KeySerializer(),
-        )
+    settings = {
+        "max_block_ms": options.timeout_ms,
+        "acks": "all",
+        "enable_idempotence": True,
+        "max_request_size": 64 << 20,
+        "linger_ms": 5,
+        "key_serializer": KeySerializer(),
+    }
+    return _connect(KafkaProducer, options, settings)
+
+
+def admin(options: KafkaOptions) -> Any:
+    """An admin client."""
+    return _connect(KafkaAdminClient, options, {})
+
+
+def _connect(make: Callable[..., Any], options: KafkaOptions, settings: Mapping[str, Any]) -> Any:
+    """A client that has had an answer. Raises `BrokerRefused`, `BrokerUnreachable` or `ConfigInvalid`."""
+    made: list[NetClient] = []
+
+    def network(**everything: Any) -> NetClient:
+        made.append(NetClient(**everything))
+        return made[-1]
+
+    try:
+        return make(**{**client_settings(options), **settings}, kafka_client=network)
+    except KafkaError as error:
+        refusals = [client.refusal for client in made if client.refusal is not None]
+        for client in made:
+            client.close()  # its thread would stay
+        if refusals:
+            words = explain(refusals[0], options.security)
+            raise BrokerRefused(f"the broker at `{options.bootstrap_servers}` {words}") from refusals[0]
+        raise BrokerUnreachable(
+            f"no broker at `{options.bootstrap_servers}` answered in {options.connect_seconds:g} s "
+            f"(`{type(error).__name__}`); check --bootstrap-servers and that the broker is running"
+        ) from error
 
 
 def partitions(client: Any, topic: str, servers: str) -> list[int]:
@@ -89,7 +113,7 @@ def partitions(client: Any, topic: str, servers: str) -> list[int]:
 
 
 def check_topics(options: KafkaOptions, topics: tuple[str, ...]) -> None:
-    """Raise `BrokerUnreachable` or `TopicMissing` before any work is done."""
+    """Raise `BrokerUnreachable`, `BrokerRefused` or `TopicMissing` before any work is done."""
     client = consumer(options)
     try:
         for topic in topics:

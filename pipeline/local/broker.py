@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from kafka.admin import KafkaAdminClient
@@ -29,17 +29,22 @@ class Broker:
         java: tuple[str, ...],
         home: Path,
         log: Path,
-        ports: tuple[int, int],
+        ports: Sequence[int],
         options: Mapping[str, str],
+        listeners: Mapping[str, str],
         start_timeout: float,
     ) -> None:
-        """``java`` is the command up to the main class; ``home`` holds data and settings; seconds."""
+        """``java`` is the command up to the main class; ``home`` holds data and settings; seconds.
+
+        ``ports`` and ``listeners`` as of `settings.placement`.
+        """
         self.address = f"127.0.0.1:{ports[0]}"
+        self.addresses = {name: f"127.0.0.1:{port}" for name, port in zip(listeners, ports[2:], strict=True)}
         self._java = java
         self._home = home
         self._log = log
         self._log_start = 0
-        self._options = {**options, **settings.placement(ports, home)}
+        self._options = {**options, **settings.placement(ports, home, listeners)}
         self._start_timeout = start_timeout
         self._process: ServerProcess | None = None
 

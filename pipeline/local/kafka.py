@@ -35,15 +35,18 @@ class LocalKafka:
         keep_log: Path | None = None,
         *,
         settings: Mapping[str, str] | None = None,
+        listeners: Mapping[str, str] | None = None,
         start_timeout: float = 60.0,
         stop_timeout: float = 20.0,
         progress: Progress | None = None,
     ) -> None:
         """``keep_log``: a file to append the log to and leave; ``settings``: broker options on top of ours.
 
-        Time-outs are seconds; ``progress`` follows the fetching of the jars. Raises `ConfigInvalid`.
+        ``listeners``: further ones for clients, name: security protocol; see `address_of`. Time-outs are
+        seconds; ``progress`` follows the fetching of the jars. Raises `ConfigInvalid`.
         """
         self._options = broker_settings.options(default_partitions, settings or {})
+        self._listeners = dict(listeners or {})
         self._keep_log = keep_log.resolve() if keep_log is not None else None
         self._start_timeout = start_timeout
         self._stop_timeout = stop_timeout
@@ -60,6 +63,12 @@ class LocalKafka:
         if self._broker is None:
             raise BrokerUnreachable("the local broker is not started; call `start()` or use it in a `with`")
         return self._broker.address
+
+    def address_of(self, listener: str) -> str:
+        """``host:port`` of one of ``listeners``."""
+        if self._broker is None:
+            raise BrokerUnreachable("the local broker is not started; call `start()` or use it in a `with`")
+        return self._broker.addresses[listener]
 
     @property
     def log_path(self) -> Path:
@@ -149,8 +158,8 @@ class LocalKafka:
 
     def _start_on_free_ports(self, java: tuple[str, ...], home: Path) -> None:
         for attempt in range(1, _PORT_ATTEMPTS + 1):
-            ports = broker_settings.free_ports()
-            broker = Broker(java, home, self.log_path, ports, self._options, self._start_timeout)
+            ports = broker_settings.free_ports(2 + len(self._listeners))
+            broker = Broker(java, home, self.log_path, ports, self._options, self._listeners, self._start_timeout)
             try:
                 self._start(broker)
             except BrokerUnreachable as error:

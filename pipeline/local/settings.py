@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from transforms.errors import ConfigInvalid
@@ -39,22 +39,31 @@ _OPTIONS = {
 
 def options(default_partitions: int, overrides: Mapping[str, str]) -> dict[str, str]:
     """Merge the overrides into the broker's options; those of `placement` cannot be overridden."""
-    if reserved := sorted(overrides.keys() & placement((0, 0), Path()).keys()):
+    if reserved := sorted(overrides.keys() & placement((0, 0), Path(), {}).keys()):
         raise ConfigInvalid(f"the local broker sets `{reserved[0]}` itself; leave it out of settings")
     return {**_OPTIONS, "num.partitions": str(default_partitions), **overrides}
 
 
-def placement(ports: tuple[int, int], home: Path) -> dict[str, str]:
-    """Say where one broker is: its two ports (for clients, for itself) and its data."""
-    clients, controller = (f"127.0.0.1:{port}" for port in ports)
+def placement(ports: Sequence[int], home: Path, listeners: Mapping[str, str]) -> dict[str, str]:
+    """Say where one broker is: its ports (for clients, for itself, for each listener) and its data.
+
+    ``listeners`` are those for clients beside the plain one, name: security protocol.
+    """
+    clients, controller, *others = (f"127.0.0.1:{port}" for port in ports)
+    advertised = [
+        f"PLAINTEXT://{clients}",
+        *(f"{name}://{place}" for name, place in zip(listeners, others, strict=True)),
+    ]
+    protocols = {"PLAINTEXT": "PLAINTEXT", "CONTROLLER": "PLAINTEXT", **listeners}
     return {
         "process.roles": "broker,controller",
         "node.id": "1",
         "controller.quorum.voters": f"1@{controller}",
         "controller.listener.names": "CONTROLLER",
         "inter.broker.listener.name": "PLAINTEXT",
-        "listeners": f"PLAINTEXT://{clients},CONTROLLER://{controller}",
-        "advertised.listeners": f"PLAINTEXT://{clients}",
+        "listeners": ",".join((*advertised, f"CONTROLLER://{controller}")),
+        "advertised.listeners": ",".join(advertised),
+        "listener.security.protocol.map": ",".join(f"{name}:{protocol}" for name, protocol in protocols.items()),
         "log.dirs": str(home / "data"),
     }
 
@@ -75,16 +84,16 @@ def java_command(java: Path, jars: Iterable[Path], home: Path) -> tuple[str, ...
     return (str(java), *_JVM_OPTIONS, f"-Djava.io.tmpdir={home}", "-cp", os.pathsep.join(map(str, jars)))
 
 
-def free_ports() -> tuple[int, int]:
-    """Pick two ports that nothing uses now.
+def free_ports(count: int = 2) -> tuple[int, ...]:
+    """Pick ports that nothing uses now.
 
     They lie below the ephemeral range: a client that calls a stopped broker again and again could be given
     that very port as its own, connect to itself and keep the broker from coming back.
     """
     while True:
-        clients, controller = random.sample(range(20_000, 30_000), 2)
-        if _is_free(clients) and _is_free(controller):
-            return clients, controller
+        ports = random.sample(range(20_000, 30_000), count)
+        if all(_is_free(port) for port in ports):
+            return tuple(ports)
 
 
 def _is_free(port: int) -> bool:

@@ -111,7 +111,7 @@ def test_taken_ports_are_replaced(scratch, monkeypatch, taken):
         first = list(settings.free_ports())
         first[taken] = other.getsockname()[1]
         offers = iter([tuple(first), settings.free_ports()])
-        monkeypatch.setattr(settings, "free_ports", lambda: next(offers))
+        monkeypatch.setattr(settings, "free_ports", lambda count: next(offers))
         with LocalKafka() as kafka:
             assert kafka.bootstrap_servers != f"127.0.0.1:{first[0]}"
             kafka.create_topics({"uploads": 1})

@@ -1,0 +1,64 @@
+"""Runs the graph. For now on the embedded runner, asked for by name, with bounded input only."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import apache_beam as beam
+from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+
+from pipeline.config import Config
+from pipeline.graph import build
+from pipeline.kafka.connection import check_topics
+from pipeline.kafka.replay import ReadUploads
+from pipeline.kafka.span import Span
+from transforms import caption, duplicates, errors
+from transforms.inflight import captioner_for
+
+
+def run_embedded(config: Config, spans: Sequence[Span]) -> dict[str, int]:
+    """Run the job over resolved spans in this process; returns its counters.
+
+    DirectRunner cannot run this pipeline (real-time timers in a stateful stage), so `FnApiRunner` is named.
+    Raises `JobError` with the cause when the job stops.
+    """
+    topics = config.topics
+    captioner_for(config.captioner)  # a missing model stops the job before anything is read
+    check_topics(config.kafka, (topics.captions, topics.dead_letters, topics.audit))
+    pipeline = beam.Pipeline(runner=FnApiRunner(), options=PipelineOptions([]))
+    build(pipeline | "Read uploads" >> ReadUploads(config.kafka, spans), config)
+    try:
+        result = pipeline.run()
+        result.wait_until_finish()
+    except Exception as error:
+        if str(error).startswith("KeyboardInterrupt"):  # Beam wraps it when it hits a stage
+            raise KeyboardInterrupt from error
+        fault = job_error(error)
+        if fault is None:
+            raise
+        raise fault from error
+    finally:
+        duplicates.forget(config.run_id)
+        caption.forget(config.run_id)
+    counters = result.metrics().query()["counters"]
+    return {counter.key.metric.name: counter.result for counter in counters}
+
+
+def job_error(error: BaseException) -> errors.JobError | None:
+    """The `JobError` behind what a runner raised: it may come as a cause, or only as text from a worker."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, errors.JobError):
+            return type(cause)(_plain(cause.message))
+        cause = cause.__cause__ or cause.__context__
+    for name, message in re.findall(r"transforms\.errors\.(\w+): (.*)", str(error)):
+        kind = getattr(errors, name, None)
+        if isinstance(kind, type) and issubclass(kind, errors.JobError):
+            return kind(_plain(message))
+    return None
+
+
+def _plain(message: str) -> str:
+    return re.sub(r" \[while running .*$", "", message.splitlines()[0])
