@@ -9,6 +9,7 @@ from typing import Any
 
 from schemas.codec import Encoder, WireFormat
 from transforms import cloudevents
+from transforms.origin import origin_of
 from transforms.values import Caption, KafkaRecord, Outgoing, Picture, Publication, Refusal, Text, Upload
 
 
@@ -75,11 +76,12 @@ class Audit:
 
 def common(event_id: str, record: KafkaRecord, upload: Upload, run_id: str) -> dict[str, Any]:
     """Fields that caption and audit records share."""
+    origin = origin_of(record)
     return {
         "event_id": event_id,
         "image_id": upload.image_id,
         "merchant": upload.merchant,
         "task": upload.task.value,
-        "source": {"topic": record.topic, "partition": record.partition, "offset": record.offset},
+        "source": {"topic": origin.topic, "partition": origin.partition, "offset": origin.offset},
         "run_id": run_id,
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 
+from transforms.origin import origin_of
 from transforms.plan import NAMESPACE
 from transforms.values import Header, KafkaRecord
 
@@ -17,7 +18,7 @@ def headers(identity: str, kind: str, subject: str, record: KafkaRecord, now_ms:
     values = {
         "ce_specversion": "1.0",
         "ce_id": identity,
-        "ce_source": f"/captionstream/{record.topic}",
+        "ce_source": f"/captionstream/{origin_of(record).topic}",
         "ce_type": kind,
         "ce_time": moment,
         "ce_subject": subject,

@@ -10,12 +10,15 @@ from dataclasses import dataclass
 
 from transforms.errors import CaptionstreamError
 from transforms.metrics import count
+from transforms.origin import ORIGIN, origin_of
 from transforms.values import DeadLetter, Header, KafkaRecord, Outgoing, Publication
 
 MAX_MESSAGE = 1024
 MAX_STACKTRACE = 8192
 CONNECT = "__connect.errors."
-ATTEMPT = "caption.error.attempt"
+ERROR = "caption.error."
+ATTEMPT = f"{ERROR}attempt"
+RUN_ID = "caption.run.id"
 
 
 def dead_letter(record: KafkaRecord, stage: str, error: CaptionstreamError) -> DeadLetter:
@@ -36,23 +39,28 @@ def dead_letter(record: KafkaRecord, stage: str, error: CaptionstreamError) -> D
 
 
 def encode(letter: DeadLetter, topic: str, run_id: str) -> Outgoing:
-    """The record to produce: key, value, timestamp and headers as they came, ours appended."""
+    """The record to produce: key, value, timestamp and headers as they came, ours appended.
+
+    Headers that carry our names already are replaced, so that a record that fails again does not collect them.
+    """
     record = letter.record
+    origin = origin_of(record)
     added = {
-        f"{CONNECT}topic": record.topic,
-        f"{CONNECT}partition": str(record.partition),
-        f"{CONNECT}offset": str(record.offset),
+        f"{CONNECT}topic": origin.topic,
+        f"{CONNECT}partition": str(origin.partition),
+        f"{CONNECT}offset": str(origin.offset),
         f"{CONNECT}stage": letter.stage,
         f"{CONNECT}class.name": f"captionstream/{letter.stage}",
         f"{CONNECT}exception.class.name": letter.error_class,
         f"{CONNECT}exception.message": letter.message,
         f"{CONNECT}exception.stacktrace": letter.stacktrace,
-        "caption.error.code": letter.code,
-        "caption.error.retryable": "true" if letter.retryable else "false",
+        f"{ERROR}code": letter.code,
+        f"{ERROR}retryable": "true" if letter.retryable else "false",
         ATTEMPT: str(attempt_of(record)),
-        "caption.run.id": run_id,
+        RUN_ID: run_id,
     }
-    headers = record.headers + tuple(Header(name, value.encode()) for name, value in added.items())
+    kept = tuple(header for header in record.headers if header.name not in added and header.name != ORIGIN)
+    headers = kept + tuple(Header(name, value.encode()) for name, value in added.items())
     return Outgoing(topic, record.key, record.value, headers, record.timestamp_ms, record)
 
 

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit, urlunsplit
 from schemas.codec import Encoder, WireFormat
 from transforms import cloudevents
 from transforms.audit import Audit, common
+from transforms.origin import origin_of
 from transforms.values import Caption, Finished, Outgoing, Publication, Text, Tombstone
 
 
@@ -71,7 +72,7 @@ class Encode:
 
     def _tombstone(self, tombstone: Tombstone) -> Outgoing:
         record, now = tombstone.record, int(self.clock() * 1000)
-        identity = cloudevents.derived_id("tombstone", tombstone.image_id, record.coordinates())
+        identity = cloudevents.derived_id("tombstone", tombstone.image_id, str(origin_of(record)))
         kind = "captionstream.caption.deleted.v1"
         headers = cloudevents.headers(identity, kind, tombstone.image_id, record, now)
         return Outgoing(self.topic, tombstone.image_id.encode(), None, headers, now, record)

@@ -161,6 +161,8 @@ def _parse(uri: str) -> SplitResult:
         uri.encode()
     except ValueError:
         raise EventInvalid(f"`uri` of `{len(uri)}` characters is no address; send `file:///…`") from None
+    if "@" in address.path.partition("/")[0]:  # `user:password@host` without `//`, of which the rest became the path
+        raise EventInvalid(f"`uri` of `{len(uri)}` characters has a host without `//`; send `file:///…`")
     if not address.scheme:
         raise EventInvalid(f"`uri` with path `{address.path[:200]}` has no scheme; send `file:///…`")
     return address

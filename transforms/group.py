@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from transforms.captioner.api import Generation, Sampling
+from transforms.origin import origin_of
 from transforms.plan import Question
 from transforms.similarity import SimilarityRule, exact_only, vetoed
 from transforms.values import (
@@ -179,7 +180,8 @@ def _same(candidate: Candidate, sha256: bytes, mark: Fingerprint, veto: str, rul
 
 
 def precedes(record: KafkaRecord, other: KafkaRecord) -> bool:
-    """Order of two records of one image: by offset in a partition, by time across partitions."""
-    if (record.topic, record.partition) == (other.topic, other.partition):
-        return record.offset < other.offset
+    """Order of two records of one image, as first sent: by offset in a partition, by time across partitions."""
+    mine, theirs = origin_of(record), origin_of(other)
+    if (mine.topic, mine.partition) == (theirs.topic, theirs.partition):
+        return mine.offset < theirs.offset
     return record.timestamp_ms <= other.timestamp_ms

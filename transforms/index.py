@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from transforms.origin import origin_of
 from transforms.similarity import SimilarityRule, exact_only, vetoed
 from transforms.values import Arrival, Assignment, Candidate, Deletion, Fingerprint, IndexEntry, Role
 
@@ -79,7 +80,7 @@ class DuplicateIndex:
             role = Role.MEMBER if found in self._led else Role.NEW_LEADER
         if candidate.deleted:
             return [Assignment(found, role, arrival)], []
-        record = candidate.record
+        record, origin = candidate.record, origin_of(candidate.record)
         entry = IndexEntry(
             self._sequence,
             kind,
@@ -88,15 +89,15 @@ class DuplicateIndex:
             sha256,
             veto,
             candidate.fingerprint if kind == "leader" else None,
-            record.partition,
-            record.offset,
+            origin.partition,
+            origin.offset,
             record.timestamp_ms,
         )
         self._apply(entry)
         return [Assignment(found, role, arrival)], [entry]
 
     def _delete(self, deletion: Deletion) -> tuple[list[Assignment], list[IndexEntry]]:
-        record = deletion.record
+        record, origin = deletion.record, origin_of(deletion.record)
         groups = {entry.leader_id for entry in self._groups.get(deletion.image_id, ())}
         unknown = leader_id(self._scope, b"", deletion.image_id)
         entry = IndexEntry(
@@ -107,8 +108,8 @@ class DuplicateIndex:
             b"",
             "",
             None,
-            record.partition,
-            record.offset,
+            origin.partition,
+            origin.offset,
             record.timestamp_ms,
         )
         self._apply(entry)
@@ -193,8 +194,8 @@ def _hash_word(mark: Fingerprint) -> np.uint64:
 
 
 def _older(candidate: Candidate, deletion: IndexEntry) -> bool:
-    record = candidate.record
-    return _precedes((record.partition, record.offset, record.timestamp_ms), deletion)
+    origin = origin_of(candidate.record)
+    return _precedes((origin.partition, origin.offset, candidate.record.timestamp_ms), deletion)
 
 
 def _before(entry: IndexEntry, deletion: IndexEntry) -> bool:
@@ -202,7 +203,7 @@ def _before(entry: IndexEntry, deletion: IndexEntry) -> bool:
 
 
 def _precedes(place: tuple[int, int, int], deletion: IndexEntry) -> bool:
-    """Order of two records of one image: by offset in a partition, by time across partitions."""
+    """Order of two records of one image, as first sent: by offset in a partition, by time across partitions."""
     partition, offset, timestamp_ms = place
     if partition == deletion.partition:
         return offset < deletion.offset

@@ -29,5 +29,5 @@ def send(client: Any, record: Outgoing) -> Any:
         key=_NO_KEY if record.key is None else record.key,
         value=record.value,
         headers=[(header.name, header.value or b"") for header in record.headers],
-        timestamp_ms=record.timestamp_ms if (record.timestamp_ms or -1) >= 0 else None,
+        timestamp_ms=record.timestamp_ms if record.timestamp_ms is not None and record.timestamp_ms >= 0 else None,
     )

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from data.samples import NEW_YEAR_MS, record
 
@@ -138,3 +140,13 @@ def test_the_attempt_comes_from_the_record(value: bytes | None, attempt: int) ->
 def test_the_last_attempt_counts() -> None:
     headers = (Header("caption.error.attempt", b"1"), Header("caption.error.attempt", b"2"))
     assert attempt_of(type(record())("t", 0, 0, 0, None, None, headers)) == 2
+
+
+def test_headers_of_an_earlier_failure_are_replaced() -> None:
+    first = encode(dead_letter(record(9, headers={"mine": b"1"}), "s", ImageMissing(MESSAGE)), "dead", "r1")
+    resent = replace(record(77), headers=(*first.headers, Header("caption.origin", b"uploads/0/9")))
+    second = encode(dead_letter(resent, "s", ImageUnreadable(MESSAGE)), "dead", "r2")
+    assert [header.name for header in second.headers] == ["mine", *NAMES]
+    assert added(second)["caption.error.code"] == "image_unreadable"
+    assert added(second)["__connect.errors.offset"] == "9"
+    assert added(second)["caption.run.id"] == "r2"
