@@ -8,14 +8,13 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
-import warnings
 from collections.abc import Sequence
 
-from pipeline.commands import demo, replay
-from pipeline.terminal import say
+from pipeline.commands import demo, redrive, replay, run
+from pipeline.terminal import quiet, say
 from transforms.errors import CaptionstreamError, ConfigInvalid
 
-_COMMANDS = {"demo": demo, "replay": replay}
+_COMMANDS = {"run": run, "replay": replay, "demo": demo, "redrive": redrive}
 
 
 def parser() -> argparse.ArgumentParser:
@@ -31,17 +30,20 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
-    parsed = parser().parse_args(arguments)
-    before = logging.root.manager.disable
-    with warnings.catch_warnings():
-        if not parsed.verbose:
-            # Libraries log whole traces for what is said in one line below; --verbose shows them.
-            logging.disable(logging.CRITICAL)
-            warnings.simplefilter("ignore")
-        try:
-            return _run(parsed)
-        finally:
-            logging.disable(before)
+    parsed = parse(sys.argv[1:] if arguments is None else list(arguments))
+    with quiet(parsed.verbose, getattr(_COMMANDS[parsed.command], "SHOWS_LOGS", False)):
+        return _run(parsed)
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    """The command and its options; what follows ``--`` is ``beam``, for the runner."""
+    split = arguments.index("--") if "--" in arguments else len(arguments)
+    top = parser()
+    parsed = top.parse_args(arguments[:split])
+    parsed.beam = arguments[split + 1 :]
+    if parsed.beam and not getattr(_COMMANDS[parsed.command], "TAKES_BEAM_OPTIONS", False):
+        top.error(f"{parsed.command} takes no options after --")
+    return parsed
 
 
 def _run(parsed: argparse.Namespace) -> int:

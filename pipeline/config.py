@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from dataclasses import dataclass, field
 
 from pipeline.kafka.connection import KafkaOptions
+from pipeline.kafka.positions import Uploads
+from pipeline.kafka.span import Span
 from schemas.codec import WireFormat
 from transforms.caption import CaptionOptions
 from transforms.captioner.api import CaptionerOptions
@@ -19,22 +22,20 @@ from transforms.similarity import SimilarityRule
 
 @dataclass(frozen=True, slots=True)
 class Topics:
-    """Names of the topics."""
+    """Names of the topics that the job writes."""
 
-    uploads: str = "image-uploads"
     captions: str = "image-captions"
     dead_letters: str = "image-captions-dead-letters"
     audit: str = "image-captions-audit"
 
     def __post_init__(self) -> None:
-        """Raise `ConfigInvalid` when two are the same: the job would read what it writes."""
-        names = (self.uploads, self.captions, self.dead_letters, self.audit)
-        repeated = next((name for name in names if names.count(name) > 1), None)
-        if repeated is not None:
-            raise ConfigInvalid(
-                f"topic `{repeated}` is used twice; mend --topic, --captions-topic, "
-                "--dead-letters-topic or --audit-topic"
-            )
+        """Raise `ConfigInvalid` when two are the same."""
+        _check_names(self.names)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All of them."""
+        return self.captions, self.dead_letters, self.audit
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class Config:
     """One job."""
 
     kafka: KafkaOptions = field(default_factory=KafkaOptions)
+    uploads: Uploads = field(default_factory=Uploads)
     topics: Topics = field(default_factory=Topics)
     uploads_wire: WireFormat = field(default_factory=WireFormat)
     fetch: FetchLimits = field(default_factory=FetchLimits)
@@ -54,7 +56,28 @@ class Config:
     desk: DeskOptions = field(default_factory=DeskOptions)
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
     is_replay: bool = True
+    published: tuple[Span, ...] | None = None
+    """What the captions topic held at launch: uploads whose caption lies there are skipped. None: none is."""
+
+    def __post_init__(self) -> None:
+        """Raise `ConfigInvalid` naming the option that mends it: above all, the job must not read what it writes."""
+        _check_names((*self.uploads.topics, *self.topics.names))
+        for name in self.topics.names:
+            if self.uploads.matches(name):
+                raise ConfigInvalid(
+                    f"pattern `{self.uploads.pattern}` matches `{name}`, which the job writes; mend --topic-pattern"
+                )
+        if not re.fullmatch(r"[A-Za-z0-9._-]{1,64}", self.run_id):
+            raise ConfigInvalid(f"run id `{self.run_id}` is not 1 to 64 of `A-Z a-z 0-9 . _ -`; mend --run-id")
 
     def caption_options(self) -> CaptionOptions:
         """What the caption stage gets."""
         return CaptionOptions(self.run_id, self.captioner, self.prompts, self.similarity, self.review, self.desk)
+
+
+def _check_names(names: tuple[str, ...]) -> None:
+    repeated = next((name for name in names if names.count(name) > 1), None)
+    if repeated is not None:
+        raise ConfigInvalid(
+            f"topic `{repeated}` is used twice; mend --topic, --captions-topic, --dead-letters-topic or --audit-topic"
+        )

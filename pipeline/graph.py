@@ -10,6 +10,7 @@ from typing import Any
 import apache_beam as beam
 
 from pipeline.config import Config
+from pipeline.kafka.published import ReadPublished
 from pipeline.kafka.sink import WriteDeadLetters, WriteRecords
 from transforms import coders, values  # noqa: F401 - coders registers the Avro coders
 from transforms.audit import Audit
@@ -21,6 +22,7 @@ from transforms.encode import Encode
 from transforms.fetch import FetchImage
 from transforms.fingerprint import fingerprint_picture
 from transforms.inspect import InspectImage
+from transforms.unchanged import SkipUnchanged
 from transforms.values import Arrival, Assignment, Candidate, DeadLetter, Publication
 from transforms.wiring import stage, typed
 
@@ -36,6 +38,9 @@ def build(uploads: Any, config: Config) -> None:
     decoded, deleted, dead1 = stage(uploads, "Decode event", decode, values.Decoded, {values.Deletion: "deletions"})
     fetched, dead2 = stage(decoded, "Fetch image", FetchImage(config.fetch), values.Fetched)
     inspected, dead3 = stage(fetched, "Inspect image", InspectImage(config.inspect), values.Inspected)
+    if config.published is not None:
+        skip = SkipUnchanged(ReadPublished(kafka, config.published), config.caption_options())
+        inspected = inspected | "Skip unchanged" >> beam.ParDo(skip).with_output_types(values.Inspected)
     candidates, dead4 = stage(inspected, "Fingerprint", fingerprint_picture, Candidate)
 
     scoped = (

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import sys
+import warnings
+from collections.abc import Iterator
+
+OURS = ("pipeline", "transforms")
 
 
 def say(line: str) -> None:
@@ -14,3 +20,30 @@ def table(counters: dict[str, int]) -> str:
     """Counters, one a line."""
     width = max((len(name) for name in counters), default=0)
     return "\n".join(f"{name:<{width}}  {value:>10,}" for name, value in sorted(counters.items()))
+
+
+@contextlib.contextmanager
+def quiet(is_verbose: bool, shows_logs: bool) -> Iterator[None]:
+    """Hold back what libraries log: whole traces for what is said in one line. ``shows_logs`` leaves ours.
+
+    Verbose holds back nothing.
+    """
+    before, root, level = logging.root.manager.disable, logging.getLogger(), logging.root.level
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S"))
+    with warnings.catch_warnings():
+        if is_verbose or shows_logs:
+            root.addHandler(handler)
+            root.setLevel(logging.INFO)
+        if not is_verbose:
+            warnings.simplefilter("ignore")
+            if shows_logs:
+                handler.addFilter(lambda record: record.name.partition(".")[0] in OURS)
+            else:
+                logging.disable(logging.CRITICAL)
+        try:
+            yield
+        finally:
+            logging.disable(before)
+            root.removeHandler(handler)
+            root.setLevel(level)

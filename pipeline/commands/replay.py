@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 from pipeline.commands.shared import add_command, add_job, add_topics, job_config
+from pipeline.commands.uploads import add_offsets, add_uploads, offsets, show_spans
 from pipeline.terminal import say, table
 
 _EXAMPLE = """example:
@@ -15,32 +16,53 @@ _EXAMPLE = """example:
       --audit-topic image-captions-audit --model /models/Qwen3-VL-8B-Instruct --device cuda --dtype bfloat16
 
 The topics must exist. Uploads are Avro of schema ImageUpload (schemas/image_upload.avsc).
+What is read is resolved once, at launch. An explicit offset of a partition goes before --from and --to.
 """
 
 
 def add(commands: Any) -> None:
     """Declare its options."""
-    replay = add_command(commands, "replay", "caption what a topic holds, then stop", _EXAMPLE)
+    replay = add_command(commands, "replay", "caption what topics hold, then stop", _EXAMPLE)
     replay.add_argument("--json", action="store_true", help="print the counters as one JSON object")
+    replay.add_argument(
+        "--only-changed",
+        action="store_true",
+        help="skip uploads whose caption, by these prompts and this model, is in the captions topic",
+    )
     group = add_topics(replay)
-    group.add_argument("--from", dest="start", default="earliest", help="earliest, or an ISO time with a zone")
-    group.add_argument("--to", dest="stop", default="latest", help="latest (now), or an ISO time with a zone")
+    add_uploads(group)
+    group.add_argument("--from", default="earliest", help="earliest, latest or an ISO time with a zone")
+    group.add_argument("--to", default="latest", help="latest (now), earliest or an ISO time with a zone")
+    add_offsets(group, "--from-offset", "first offset")
+    add_offsets(group, "--to-offset", "offset to stop before")
     add_job(replay)
 
 
 def run(parsed: argparse.Namespace) -> int:
     """Run it."""
     config = job_config(parsed)
-    from pipeline.kafka.replay import resolve
-    from pipeline.progress import Progress
-    from pipeline.runners import run_embedded
+    from dataclasses import replace
 
-    spans = resolve(config.kafka, config.topics.uploads, parsed.start, parsed.stop)
+    from pipeline.kafka.offsets import resolve
+    from pipeline.kafka.positions import Moment, Uploads
+    from pipeline.progress import Progress
+    from pipeline.runners.embedded import run_embedded
+
+    spans = resolve(
+        config.kafka,
+        config.uploads,
+        Moment.parse(getattr(parsed, "from"), "--from"),
+        Moment.parse(parsed.to, "--to"),
+        offsets(parsed, "from_offset"),
+        offsets(parsed, "to_offset"),
+        config.topics.names,
+    )
+    if parsed.only_changed:
+        config = replace(config, published=resolve(config.kafka, Uploads((config.topics.captions,))))
     records = sum(span.stop - span.start for span in spans)
-    for span in spans:
-        say(f"{span.topic} partition {span.partition}: offsets {span.start} to {span.stop}")
-    say(f"{records} records, run {config.run_id}")
-    with Progress("Captioning", records):
+    show_spans(spans)
+    say(f"{records:,} records, run {config.run_id}")
+    with Progress("Captioning", records, lines=parsed.verbose):
         counters = run_embedded(config, spans)
     print(json.dumps(counters) if parsed.json else table(counters))
     return 0

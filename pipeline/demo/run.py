@@ -18,11 +18,12 @@ from pipeline.demo.script import WIRE, ScriptedEvent, make_script
 from pipeline.demo.verify import Consumed, Coordinates, compare
 from pipeline.kafka.connection import KafkaOptions, producer
 from pipeline.kafka.consume import read_topic
+from pipeline.kafka.offsets import resolve
+from pipeline.kafka.positions import Uploads
 from pipeline.kafka.produce import send
-from pipeline.kafka.replay import resolve
 from pipeline.local.kafka import LocalKafka
 from pipeline.progress import Progress
-from pipeline.runners import run_embedded
+from pipeline.runners.embedded import run_embedded
 from transforms.captioner.api import CaptionerOptions
 from transforms.fetch import FetchLimits
 from transforms.inflight import captioner_for
@@ -39,14 +40,15 @@ def run_demo(seed: int, report: str, as_json: bool) -> int:
     loading = _load_captioner()
     with tempfile.TemporaryDirectory(prefix="captionstream-demo-") as folder, LocalKafka() as broker:
         console.print(f"Kafka is up at {broker.bootstrap_servers}")
-        kafka, topics = KafkaOptions(broker.bootstrap_servers), Topics()
-        broker.create_topics({topics.uploads: 4, topics.captions: 4, topics.dead_letters: 1, topics.audit: 4})
+        kafka, uploads, topics = KafkaOptions(broker.bootstrap_servers), Uploads(), Topics()
+        broker.create_topics({uploads.topics[0]: 4, topics.captions: 4, topics.dead_letters: 1, topics.audit: 4})
         script = make_script(seed, Path(folder))
-        coordinates = _produce(kafka, topics.uploads, script)
-        console.print(f"{len(script)} upload events are on topic {topics.uploads}")
+        coordinates = _produce(kafka, uploads.topics[0], script)
+        console.print(f"{len(script)} upload events are on topic {uploads.topics[0]}")
         loading.result()
         config = Config(
             kafka=kafka,
+            uploads=uploads,
             topics=topics,
             uploads_wire=WIRE,
             fetch=FetchLimits(file_root=folder),
@@ -54,7 +56,7 @@ def run_demo(seed: int, report: str, as_json: bool) -> int:
             prompts="tiny",
         )
         with Progress("Captioning", len(script)):
-            run_embedded(config, resolve(kafka, topics.uploads))
+            run_embedded(config, resolve(kafka, uploads))
         captions, letters, audits = (
             _consume(kafka, topic) for topic in (topics.captions, topics.dead_letters, topics.audit)
         )

@@ -14,6 +14,7 @@ from apache_beam.utils.windowed_value import WindowedValue
 from kafka.errors import KafkaError, MessageSizeTooLargeError
 
 from pipeline.kafka.connection import KafkaOptions, producer
+from pipeline.kafka.live.watchdog import LEDGER
 from pipeline.kafka.produce import send
 from transforms.dead_letter import CONNECT, dead_letter
 from transforms.errors import BrokerUnreachable, JobError, RecordTooLarge
@@ -67,7 +68,9 @@ class WriteRecords(beam.DoFn):
                 f"an audit record of `{len(unaudited[0].value or b'')}` bytes is too large for topic "
                 f"`{unaudited[0].topic}`; raise its max.message.bytes: nothing is published unaudited"
             )
-        refused = self._send([record for publication in buffer for record in publication.records])
+        records = [record for publication in buffer for record in publication.records]
+        refused = self._send(records)
+        _settle(records, refused)
         return [self._refused(record) for record in refused]
 
     def _send(self, records: Sequence[Outgoing]) -> list[Outgoing]:
@@ -147,4 +150,11 @@ class WriteDeadLetters(WriteRecords):
                 f"`{still[0].topic}`; raise its max.message.bytes to that of the uploads topic "
                 "and some room for headers"
             )
+        _settle(records, ())
         return []
+
+
+def _settle(records: Sequence[Outgoing], refused: Sequence[Outgoing]) -> None:
+    for record in records:
+        if record.origin is not None and record not in refused:
+            LEDGER.written(record.origin)

@@ -9,9 +9,10 @@ from typing import Any
 from pipeline.config import Config, Topics
 from pipeline.kafka.connection import KafkaOptions, producer
 from pipeline.kafka.consume import read_topic
+from pipeline.kafka.offsets import resolve
+from pipeline.kafka.positions import Uploads
 from pipeline.kafka.produce import send
-from pipeline.kafka.replay import resolve
-from pipeline.runners import run_embedded
+from pipeline.runners.embedded import run_embedded
 from schemas.codec import Decoder, Encoder
 from transforms.captioner.api import CaptionerOptions
 from transforms.captioner.tiny import products
@@ -51,7 +52,11 @@ class Shop:
 
     @property
     def topics(self) -> Topics:
-        return Topics(self.names["uploads"], self.names["captions"], self.names["dead"], self.names["audit"])
+        return Topics(self.names["captions"], self.names["dead"], self.names["audit"])
+
+    @property
+    def uploads(self) -> Uploads:
+        return Uploads((self.names["uploads"],))
 
     def upload(self, *events: dict[str, Any] | tuple[bytes | None, bytes | None]) -> list[tuple[int, int]]:
         """Produce events (dicts of ImageUpload) or raw (key, value) pairs; returns where each lies."""
@@ -65,7 +70,7 @@ class Shop:
                 pair = event
             key, data = pair
             trace = (Header("trace", b"t1"),)
-            futures.append(send(client, Outgoing(self.topics.uploads, key, data, trace)))
+            futures.append(send(client, Outgoing(self.names["uploads"], key, data, trace)))
         client.flush()
         placed = [future.get(10) for future in futures]
         client.close()
@@ -74,12 +79,16 @@ class Shop:
     def config(self, **changes: Any) -> Config:
         """The job's configuration."""
         base = {"captioner": FAKE, "prompts": "tiny", **self.options, **changes}
-        return Config(kafka=self.kafka, topics=self.topics, **base)
+        return Config(kafka=self.kafka, uploads=self.uploads, topics=self.topics, **base)
 
     def run(self, **changes: Any) -> dict[str, int]:
         """Caption everything that is in the uploads topic now."""
         config = self.config(**changes)
-        return run_embedded(config, resolve(config.kafka, config.topics.uploads))
+        return run_embedded(config, resolve(config.kafka, config.uploads))
+
+    def run_changed(self, **changes: Any) -> dict[str, int]:
+        """The same, but skip what the captions topic holds already."""
+        return self.run(published=resolve(self.kafka, Uploads((self.names["captions"],))), **changes)
 
     def captions(self) -> list[dict[str, Any]]:
         """Decoded caption records, tombstones left out."""

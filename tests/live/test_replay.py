@@ -11,7 +11,9 @@ from live.shop import FAKE, Shop, near_copy, product_png, prompt_file
 
 from pipeline.kafka.connection import consumer
 from pipeline.kafka.consume import read_topic
-from pipeline.kafka.replay import Span, read_span, resolve
+from pipeline.kafka.offsets import resolve
+from pipeline.kafka.positions import Moment, Uploads
+from pipeline.kafka.span import Span, read_span
 from pipeline.local.kafka import LocalKafka
 from transforms import inflight
 from transforms.captioner.api import CaptionerOptions
@@ -169,27 +171,27 @@ def test_nothing_is_published_that_could_not_be_audited(
 
 def test_missing_topic_and_missing_broker_are_named(shop: Shop) -> None:
     with pytest.raises(TopicMissing, match="topic `nowhere` does not exist"):
-        resolve(shop.kafka, "nowhere")
+        resolve(shop.kafka, Uploads(("nowhere",)))
     lost = Shop("127.0.0.1:1", shop.names)
     with pytest.raises(BrokerUnreachable, match=r"no broker at `127.0.0.1:1` answered in 10 s"):
-        resolve(lost.kafka, "uploads")
+        resolve(lost.kafka, Uploads())
 
 
 def test_offsets_are_resolved_by_time_and_cut_into_ranges(shop: Shop) -> None:
     shop.upload(*((b"k", b"v%d" % n) for n in range(10)))
-    [span] = resolve(shop.kafka, shop.names["uploads"])
+    [span] = resolve(shop.kafka, shop.uploads)
     assert span.stop - span.start == 10
     assert list(span.cut(4))[1:] == [
         Span(span.topic, span.partition, 4, 8),
         Span(span.topic, span.partition, 8, 10),
     ]
-    assert resolve(shop.kafka, shop.names["uploads"], start="2999-01-01T00:00:00+00:00") == ()
-    assert resolve(shop.kafka, shop.names["uploads"], "1999-01-01T00:00:00+00:00", "latest") == (span,)
+    assert resolve(shop.kafka, shop.uploads, Moment.parse("2999-01-01T00:00:00+00:00", "--from")) == ()
+    assert resolve(shop.kafka, shop.uploads, Moment.parse("1999-01-01T00:00:00+00:00", "--from")) == (span,)
 
 
 def test_records_that_retention_took_are_named(shop: Shop) -> None:
     shop.upload(*((b"k", b"v%d" % n) for n in range(10)))
-    [span] = resolve(shop.kafka, shop.names["uploads"])
+    [span] = resolve(shop.kafka, shop.uploads)
     admin = KafkaAdminClient(bootstrap_servers=shop.servers)
     admin.delete_records({TopicPartition(span.topic, span.partition): 5})
     admin.close()

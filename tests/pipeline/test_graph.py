@@ -1,13 +1,17 @@
 """The job's shape: step names and coders are part of every savepoint."""
 
+from typing import Any
+
 import apache_beam as beam
+import pytest
 from apache_beam.coders import Coder
 from apache_beam.pipeline import PipelineVisitor
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from pipeline.config import Config
 from pipeline.graph import build
-from pipeline.kafka.replay import ReadUploads, Span
+from pipeline.kafka.replay import ReadUploads
+from pipeline.kafka.span import Span
 from transforms.caption import CaptionOptions
 from transforms.coders import AvroCoder
 
@@ -33,9 +37,9 @@ STEPS = [
 ]
 
 
-def _pipeline() -> beam.Pipeline:
+def _pipeline(**changes: Any) -> beam.Pipeline:
     pipeline = beam.Pipeline(runner=FnApiRunner())
-    config = Config(prompts="tiny")
+    config = Config(prompts="tiny", **changes)
     build(pipeline | "Read uploads" >> ReadUploads(config.kafka, [Span("t", 0, 0, 5)]), config)
     return pipeline
 
@@ -45,14 +49,20 @@ def test_step_names_are_the_published_list() -> None:
     assert names == STEPS
 
 
-def test_everything_that_crosses_a_stage_is_avro() -> None:
+def test_skipping_what_is_published_adds_one_step() -> None:
+    names = [part.full_label for part in _pipeline(published=()).transforms_stack[0].parts]
+    assert names == [*STEPS[:4], "Skip unchanged", *STEPS[4:]]
+
+
+@pytest.mark.parametrize("changes", [{}, {"published": (Span("captions", 0, 0, 9),)}])
+def test_everything_that_crosses_a_stage_is_avro(changes: dict[str, Any]) -> None:
     found: dict[str, Coder] = {}
 
     class Coders(PipelineVisitor):
         def visit_value(self, value, producer):  # type: ignore[no-untyped-def]
             found[f"{producer.full_label}[{value.tag}]"] = beam.coders.registry.get_coder(value.element_type)
 
-    _pipeline().visit(Coders())
+    _pipeline(**changes).visit(Coders())
     wrong = {}
     for name, coder in found.items():
         if name.split("[")[0].startswith(("Read uploads/", "Write")) or name.startswith("["):

@@ -1,0 +1,166 @@
+"""What is told to Beam: our defaults for each runner, and on top of them what the user says after ``--``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from transforms.errors import ConfigInvalid
+from transforms.inflight import ROOM_PER_SLOT
+
+FLINK, PRISM, DATAFLOW = "flink", "prism", "dataflow"
+RUNNER_NAMES = {
+    "FlinkRunner": FLINK,
+    "PortableRunner": FLINK,
+    "PrismRunner": PRISM,
+    "DataflowRunner": DATAFLOW,
+}
+"""Beam's name → ours. A portable job server is taken for Flink's; Prism has a runner of its own."""
+
+BUNDLE_MILLIS = 100
+"""A bundle of a keyed stage is ended after this, so that its output goes on; see the latency table in docs."""
+MAX_BUNDLE = 1000
+CHECKPOINT_MILLIS = 10_000
+CHECKPOINT_TIMEOUT_MILLIS = 600_000
+
+Options = Mapping[str, tuple[str, ...]]
+"""Name without dashes → its values, in order; a flag has the value ``true``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """Where and how a job runs."""
+
+    runner: str = FLINK
+    flink_master: str = "[local]"
+    """``[local]`` runs Flink inside the job server; else the cluster's ``host:port``."""
+    job_endpoint: str = ""
+    """A job server that runs already."""
+    job_server: str = "released"
+    """``released``: Beam's own jar, downloaded by Beam; ``assembled``: from the pinned Maven jars; or a jar's path."""
+    environment: str = ""
+    """Where Python runs: ``loopback``, ``external:HOST:PORT``, ``docker:IMAGE`` or ``process:COMMAND``."""
+    parallelism: int = 1
+    checkpoint_dir: str = ""
+    """Directory or object-store address for Flink's checkpoints."""
+    savepoint: str = ""
+    """Savepoint or checkpoint to start from."""
+    slots: int = 8
+    """Pictures that the captioner generates at once."""
+    uses_gpu: bool = False
+    old_runner_allowed: bool = False
+    beam_arguments: tuple[str, ...] = ()
+    """What the user said after ``--``; wins over everything above."""
+
+    def __post_init__(self) -> None:
+        """Raise `ConfigInvalid` naming the option that mends it."""
+        if self.runner not in (FLINK, PRISM, DATAFLOW):
+            raise ConfigInvalid(f"runner `{self.runner}` is none of flink, prism, dataflow; mend --runner")
+        if self.parallelism < 1:
+            raise ConfigInvalid(f"parallelism `{self.parallelism}` must be at least 1; mend --parallelism")
+
+
+def beam_options(job: Submission) -> dict[str, tuple[str, ...]]:
+    """Everything Beam is told, the user's own words last and strongest. Raises `ConfigInvalid`."""
+    options: dict[str, tuple[str, ...]] = {
+        "streaming": ("true",),
+        # Beam's state cache walks object graphs to size them: it costs more than it saves.
+        "max_cache_memory_usage_mb": ("0",),
+        **{FLINK: _flink, PRISM: _prism, DATAFLOW: _dataflow}[job.runner](job),
+    }
+    given = parse(job.beam_arguments)
+    for name in ("experiments", "experiment"):  # these add up
+        if name in given:
+            options["experiments"] = options.get("experiments", ()) + given.pop(name)
+    return {**options, **given}
+
+
+def arguments(options: Options) -> list[str]:
+    """The options as a command line."""
+    made = []
+    for name, values in options.items():
+        for value in values:
+            if value == "true":
+                made.append(f"--{name}")
+            elif value != "false":
+                made.append(f"--{name}={value}")
+    return made
+
+
+def parse(given: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """``--name=value`` and ``--flag`` → options. Raises `ConfigInvalid` for anything else."""
+    options: dict[str, tuple[str, ...]] = {}
+    for argument in given:
+        if not argument.startswith("--") or argument == "--":
+            raise ConfigInvalid(f"`{argument}` is no Beam option; after -- write --name=value or --flag")
+        name, has_value, value = argument[2:].partition("=")
+        name = name.replace("-", "_")
+        options[name] = (*options.get(name, ()), value if has_value else "true")
+    return options
+
+
+def bundle_size(slots: int) -> int:
+    """Elements a bundle may hold so that the caption stage never waits inside it for more than it has room for."""
+    return min(MAX_BUNDLE, ROOM_PER_SLOT * slots)
+
+
+def _flink(job: Submission) -> dict[str, tuple[str, ...]]:
+    options = {
+        "runner": ("PortableRunner",),
+        "parallelism": (str(job.parallelism),),
+        "checkpointing_interval": (str(CHECKPOINT_MILLIS),),
+        "checkpoint_timeout_millis": (str(CHECKPOINT_TIMEOUT_MILLIS),),
+        # Without it a bundle that a checkpoint ends may keep its output until more uploads come.
+        "finish_bundle_before_checkpointing": ("true",),
+        "max_bundle_size": (str(bundle_size(job.slots)),),
+        "max_bundle_time_mills": (str(BUNDLE_MILLIS),),
+        "state_backend": ("rocksdb",),
+        "externalized_checkpoints_enabled": ("true",),
+        "retain_externalized_checkpoints_on_cancellation": ("true",),
+        # Elements are immutable bytes: Flink need not copy them from operator to operator.
+        "object_reuse": ("true",),
+        "sdk_worker_parallelism": ("1",),
+    }
+    if job.checkpoint_dir:
+        options["state_backend_storage_path"] = (address(job.checkpoint_dir),)
+    if job.savepoint:
+        options["savepoint_path"] = (address(job.savepoint),)
+    return options | _environment(job.environment or ("loopback" if job.flink_master == "[local]" else ""))
+
+
+def _prism(job: Submission) -> dict[str, tuple[str, ...]]:
+    return {"runner": ("PrismRunner",)} | _environment(job.environment or "loopback")
+
+
+def _dataflow(job: Submission) -> dict[str, tuple[str, ...]]:
+    options: dict[str, tuple[str, ...]] = {"runner": ("DataflowRunner",)}
+    if job.uses_gpu:  # one process per card, not one per core
+        options["experiments"] = ("no_use_multiple_sdk_containers",)
+    return options
+
+
+def _environment(environment: str) -> dict[str, tuple[str, ...]]:
+    if not environment:
+        return {}
+    kind, _, detail = environment.partition(":")
+    if kind not in ("loopback", "external", "docker", "process") or bool(detail) == (kind == "loopback"):
+        raise ConfigInvalid(
+            f"environment `{environment}` is none of loopback, external:HOST:PORT, docker:IMAGE, process:COMMAND; "
+            "mend --environment"
+        )
+    options: dict[str, tuple[str, ...]] = {"environment_type": (kind.upper(),)}
+    if detail:
+        name = {
+            "external": "external_service_address",
+            "docker": "docker_container_image",
+            "process": "process_command",
+        }
+        options["environment_options"] = (f"{name[kind]}={detail}",)
+    return options
+
+
+def address(place: str) -> str:
+    """A directory of this machine as ``file://``; anything with a scheme as it is."""
+    from pathlib import Path
+
+    return place if "://" in place or place.startswith("file:") else Path(place).absolute().as_uri()

@@ -1,0 +1,124 @@
+"""Submits a job, stays with it until it ends, and stops it when asked to."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.runners.runner import PipelineState
+
+from pipeline.config import Config
+from pipeline.graph import build
+from pipeline.kafka.connection import check_topics
+from pipeline.local.flink_job import FlinkJob
+from pipeline.local.job_server import LocalJobServer
+from pipeline.runners.checks import check
+from pipeline.runners.embedded import job_error
+from pipeline.runners.job_server import runner_version, server_jar
+from pipeline.runners.options import FLINK, Submission, address, arguments, beam_options
+from transforms.errors import JobError
+
+POLL_SECONDS = 0.5
+FLINK_SETTINGS = {
+    # A job that runs for months may fail now and then; one that fails again and again must end.
+    "restart-strategy.type": "exponential-delay",
+    "restart-strategy.exponential-delay.initial-backoff": "1 s",
+    "restart-strategy.exponential-delay.max-backoff": "1 min",
+    "restart-strategy.exponential-delay.reset-backoff-threshold": "10 min",
+    "restart-strategy.exponential-delay.attempts-before-reset-backoff": "10",
+}
+
+
+def submit(
+    config: Config,
+    read: beam.PTransform,
+    job: Submission,
+    name: str,
+    stop_folder: Path | None = None,
+    say: Callable[[str], None] = lambda line: None,
+) -> dict[str, int]:
+    """Run the job until it ends; returns its counters where the runner tells them.
+
+    On `KeyboardInterrupt` a job on Flink is stopped with a savepoint in ``stop_folder``, any other is cancelled,
+    and the interrupt is raised again. Raises `ConfigInvalid` before anything is submitted, and `JobError`.
+    """
+    options = beam_options(job)
+    check(job, options, beam.__version__, runner_version(job))
+    topics = config.topics
+    check_topics(config.kafka, topics.names)
+    with _endpoint(job, say) as (endpoint, find):
+        if endpoint:
+            options = {"job_endpoint": (endpoint,), **options}
+        options = {"job_name": (name,), **options}
+        pipeline = beam.Pipeline(options=PipelineOptions(arguments(options)))
+        build(pipeline | "Read uploads" >> read, config)
+        with _faults():
+            result = pipeline.run()
+        say(f"job `{options['job_name'][-1]}` is submitted; Ctrl-C stops it")
+        try:
+            _wait(result)
+        except KeyboardInterrupt:
+            _stop(result, find(options["job_name"][-1]) if find else None, stop_folder, say)
+            raise
+        return _counters(result)
+
+
+@contextlib.contextmanager
+def _endpoint(job: Submission, say: Callable[[str], None]) -> Iterator[tuple[str, Callable[[str], FlinkJob] | None]]:
+    if job.runner != FLINK or job.job_endpoint:
+        yield job.job_endpoint, None
+        return
+    say("starting Flink's job server" + (", and Flink inside it" if job.flink_master == "[local]" else ""))
+    settings = dict(FLINK_SETTINGS)
+    if job.savepoint:  # Beam passes its own --savepoint_path to clusters, but not to [local]
+        settings["execution.savepoint.path"] = address(job.savepoint)
+    with LocalJobServer(job.flink_master, settings=settings, job_server_jar=server_jar(job)) as server:
+        yield server.endpoint, server.job
+
+
+@contextlib.contextmanager
+def _faults() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        fault = job_error(error)
+        if fault is None:
+            raise
+        raise fault from error
+
+
+def _wait(result: Any) -> None:
+    while not PipelineState.is_terminal(result.state):
+        time.sleep(POLL_SECONDS)
+    if result.state != PipelineState.DONE:
+        with _faults():
+            result.wait_until_finish()  # raises with the runner's reason
+        raise JobError(f"the job ended as `{result.state}`; look at the runner's log")
+
+
+def _stop(result: Any, job: FlinkJob | None, folder: Path | None, say: Callable[[str], None]) -> None:
+    if job is None or folder is None:
+        say("cancelling the job; what was pending is captioned again after a start with --resume or --rewind")
+        result.cancel()
+        return
+    say("stopping the job with a savepoint")
+    try:
+        savepoint = job.stop_with_savepoint(folder)
+    except JobError as error:
+        say(f"{error.message}; cancelling it instead: its last checkpoint is kept")
+        result.cancel()
+        return
+    say(f"stopped; go on with --resume {savepoint}")
+
+
+def _counters(result: Any) -> dict[str, int]:
+    try:
+        counters = result.metrics().query()["counters"]
+    except (NotImplementedError, AttributeError):  # not every runner tells
+        return {}
+    return {counter.key.metric.name: counter.result for counter in counters if counter.result is not None}
