@@ -57,7 +57,9 @@ def add_job(command: argparse.ArgumentParser) -> None:
     group.add_argument("--max-hash-distance", type=int, help="phash bits, 0 to 16; overrides the preset")
     group.add_argument("--max-colour-distance", type=float, help="CIE76 dE; overrides the preset")
     group = command.add_argument_group("captioner")
-    group.add_argument("--captioner", choices=("huggingface", "fake"), default="huggingface")
+    group.add_argument(
+        "--captioner", default="huggingface", metavar="KIND", help="huggingface, fake, or MODULE:FUNCTION of your own"
+    )
     group.add_argument("--model", default="tiny", help="checkpoint directory, hub id, or the bundled `tiny`")
     group.add_argument("--revision", default="", help="of a hub id; recorded as given for a directory")
     group.add_argument("--download", action="store_true", help="allow the model hub to be asked")

@@ -1,1 +1,1 @@
-"""A real Kafka broker on this machine, from pinned jars, for the demo and the tests."""
+"""Real servers on this machine for the demo and the tests: Kafka and Flink from pinned jars, Prism, workers."""

@@ -12,6 +12,7 @@ from pipeline.local.flink_job import FlinkJob, find_job
 from pipeline.local.flink_rest import FlinkRest
 from pipeline.local.jars import Progress, fetch, read_lock
 from pipeline.local.java import find_java
+from pipeline.local.ports import free_ports
 from pipeline.local.servers import Server, ServerGroup
 from pipeline.local.staging import without_staging
 from transforms.errors import RunnerUnreachable
@@ -44,7 +45,7 @@ class LocalFlink:
         ``java_options``: on top of ours, for each process; ``keep_logs``: a folder for the logs, which then stay;
         the time-out is seconds; ``progress`` follows the fetching of the jars. Raises `ConfigInvalid`.
         """
-        rest, rpc, blob, self._job_port = flink_settings.ports(4)
+        rest, rpc, blob, self._job_port = free_ports(4)
         self.rest = FlinkRest(f"127.0.0.1:{rest}")
         """Asks the JobManager."""
         self.endpoint = f"127.0.0.1:{self._job_port}"

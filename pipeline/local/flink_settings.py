@@ -7,7 +7,6 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from pipeline.local.settings import free_ports
 from transforms.errors import ConfigInvalid
 
 LOCK = Path(__file__).with_name("flink_jars.lock")
@@ -52,14 +51,6 @@ _CLUSTER_OPTIONS = {
     "taskmanager.memory.task.off-heap.size": "0m",
     "web.submit.enable": "true",
 }
-
-
-def ports(count: int) -> tuple[int, ...]:
-    """Pick different ports that nothing uses now, outside the ephemeral range."""
-    found: set[int] = set()
-    while len(found) < count:
-        found.update(free_ports())
-    return tuple(found)[:count]
 
 
 def in_process(rest_ports: Iterable[int], overrides: Mapping[str, str]) -> dict[str, str]:

@@ -12,6 +12,7 @@ from pipeline.local.flink_rest import FlinkRest
 from pipeline.local.jars import Progress, fetch, read_lock
 from pipeline.local.java import find_java
 from pipeline.local.local_server import LocalServer
+from pipeline.local.ports import free_ports
 
 IN_PROCESS = "[local]"
 NAME = "Flink job server"
@@ -51,7 +52,7 @@ class LocalJobServer(LocalServer):
         """
         super().__init__(keep_logs, start_timeout)
         self._master = master
-        self._rest_ports = flink_settings.ports(_JOBS_AT_ONCE)
+        self._rest_ports = free_ports(_JOBS_AT_ONCE)
         self._options = flink_settings.in_process(self._rest_ports, settings or {})
         if master != IN_PROCESS:
             self._options = dict(settings or {})
@@ -60,7 +61,10 @@ class LocalJobServer(LocalServer):
         self._progress = progress
 
     def job(self, name: str, limit_seconds: float = 30.0) -> FlinkJob:
-        """Wait for the job with this ``--job_name``. Raises `RunnerRefused` when none comes up."""
+        """Wait for the job with this ``--job_name``. Raises `RunnerRefused` when none comes up.
+
+        In `[local]` nobody answers for a job soon after its end: wait for that with Beam's result.
+        """
         in_process = [f"127.0.0.1:{port}" for port in self._rest_ports]
         addresses = in_process if self._master == IN_PROCESS else [self._master]
         return find_job([FlinkRest(address) for address in addresses], name, limit_seconds)

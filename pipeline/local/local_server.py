@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, Self
 
-from pipeline.local.flink_settings import ports
+from pipeline.local.ports import free_ports
 from pipeline.local.servers import Server, ServerGroup
 from transforms.errors import RunnerUnreachable
 
@@ -27,7 +27,7 @@ class LocalServer(ABC):
 
     def __init__(self, keep_logs: Path | None, start_timeout: float) -> None:
         """``keep_logs``: a folder for the log, which then stays; the time-out is seconds."""
-        [self._port] = ports(1)
+        [self._port] = free_ports(1)
         self._keep_logs = keep_logs
         self._start_timeout = start_timeout
         self._group: ServerGroup | None = None

@@ -149,13 +149,10 @@ def _environment(environment: str) -> dict[str, tuple[str, ...]]:
             "mend --environment"
         )
     options: dict[str, tuple[str, ...]] = {"environment_type": (kind.upper(),)}
-    if detail:
-        name = {
-            "external": "external_service_address",
-            "docker": "docker_container_image",
-            "process": "process_command",
-        }
-        options["environment_options"] = (f"{name[kind]}={detail}",)
+    if kind == "process":
+        options["environment_options"] = (f"process_command={detail}",)
+    elif detail:
+        options["environment_config"] = (detail,)
     return options
 
 

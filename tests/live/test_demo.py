@@ -44,13 +44,42 @@ def test_replay_command_says_what_it_read_and_wrote(kafka: LocalKafka, topics: C
     done = captionstream(
         "replay", "--bootstrap-servers", kafka.bootstrap_servers, "--topic", names["uploads"],
         "--captions-topic", names["captions"], "--dead-letters-topic", names["dead"],
-        "--audit-topic", names["audit"], "--captioner", "fake", "--json",
+        "--audit-topic", names["audit"], "--captioner", "fake", "--json", "--run-id", "nightly-7",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert f"{names['uploads']} partition 0: offsets 0 to 2" in done.stderr
+    head, row, total = done.stderr.splitlines()
+    assert head.split() == ["topic", "partition", "from", "to", "records"]
+    assert row.split() == [names["uploads"], "0", "0", "2", "2"]
+    assert total == "captionstream: 2 records, run nightly-7"
     assert json.loads(done.stdout)["captions"] == 2
     assert sorted(c["image_id"] for c in shop.captions()) == ["a", "b"]
+    for record in (*shop.captions(), *shop.audits()):
+        assert record["run_id"] == "nightly-7"
     assert all(c["is_replay"] for c in shop.captions())
+
+
+def test_replay_command_reads_what_it_is_told_and_only_what_changed(
+    kafka: LocalKafka, topics: Callable[..., dict[str, str]]
+) -> None:
+    names = topics({"uploads": 1, "captions": 1, "dead": 1, "audit": 1})
+    shop = Shop(kafka.bootstrap_servers, names)
+    shop.upload(*({"image_id": f"a{n}", "image": product_png(n)} for n in range(5)))
+    arguments = (
+        "replay", "--bootstrap-servers", kafka.bootstrap_servers, "--topic-pattern", f"{names['uploads'][:-1]}.",
+        "--captions-topic", names["captions"], "--dead-letters-topic", names["dead"],
+        "--audit-topic", names["audit"], "--captioner", "fake", "--json", "--only-changed",
+        "--partition", f"{names['uploads']}:0", "--from-offset", f"{names['uploads']}:0=1",
+    )  # fmt: skip
+    done = captionstream(*arguments, "--to-offset", f"{names['uploads']}:0=3")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.splitlines()[1].split()[1:] == ["0", "1", "3", "2"]
+    assert sorted(c["image_id"] for c in shop.captions()) == ["a1", "a2"]
+    counters = json.loads(captionstream(*arguments).stdout)
+    assert (counters["unchanged"], counters["captions"]) == (2, 2)
+    assert sorted(c["image_id"] for c in shop.captions()) == ["a1", "a2", "a3", "a4"]
+    refused = captionstream(*arguments, "--to-offset", f"{names['uploads']}:0=9")
+    assert refused.returncode == 2
+    assert f"offset `9` of `{names['uploads']}:0` is outside 0 to 5; mend --to-offset" in refused.stderr
 
 
 def test_broken_setup_is_one_line_without_a_trace(kafka: LocalKafka, topics: Callable[..., dict[str, str]]) -> None:

@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -134,7 +135,7 @@ class CaptionerOptions:
     """Which captioner to load, and how."""
 
     kind: str = "huggingface"
-    """One of `KINDS`."""
+    """One of `KINDS`, or ``module:function`` of your own: a function from these options to a `Captioner`."""
     model: str = "tiny"
     """``tiny`` (the bundled checkpoint), a checkpoint directory, or a hub id together with ``download``."""
     revision: str = ""
@@ -151,8 +152,10 @@ class CaptionerOptions:
 
     def __post_init__(self) -> None:
         """Raise `ConfigInvalid` naming the option that mends it."""
-        if self.kind not in KINDS:
-            raise ConfigInvalid(f"captioner `{self.kind}` does not exist; --captioner takes {' or '.join(KINDS)}")
+        if self.kind not in KINDS and not re.fullmatch(r"[\w.]+:\w+", self.kind):
+            raise ConfigInvalid(
+                f"captioner `{self.kind}` does not exist; --captioner takes {', '.join(KINDS)} or MODULE:FUNCTION"
+            )
         if self.dtype not in DTYPES:
             raise ConfigInvalid(f"dtype `{self.dtype}` is not supported; --dtype takes {' or '.join(DTYPES)}")
         if self.slots < 1:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
+
 from transforms.captioner.api import Captioner, CaptionerOptions
+from transforms.errors import ConfigInvalid
 
 
 def create(options: CaptionerOptions) -> Captioner:
@@ -11,6 +14,21 @@ def create(options: CaptionerOptions) -> Captioner:
         from transforms.captioner.fake import FakeCaptioner
 
         return FakeCaptioner(slots=options.slots)
+    if ":" in options.kind:
+        return _own(options)
     from transforms.captioner.huggingface import HuggingFaceCaptioner
 
     return HuggingFaceCaptioner(options)
+
+
+def _own(options: CaptionerOptions) -> Captioner:
+    module, _, function = options.kind.partition(":")
+    try:
+        factory = getattr(importlib.import_module(module), function)
+    except (ImportError, AttributeError) as error:
+        raise ConfigInvalid(
+            f"captioner `{options.kind}` cannot be imported (`{error}`); mend --captioner, or put its module on "
+            "PYTHONPATH where the workers run"
+        ) from error
+    made: Captioner = factory(options)
+    return made

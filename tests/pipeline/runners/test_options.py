@@ -35,7 +35,7 @@ def test_a_cluster_has_its_workers_elsewhere() -> None:
     job = replace(JOB, flink_master="jm:8081", environment="external:localhost:50000", savepoint="s3://b/sp-1")
     made = arguments(beam_options(job))
     assert "--environment_type=EXTERNAL" in made
-    assert "--environment_options=external_service_address=localhost:50000" in made
+    assert "--environment_config=localhost:50000" in made
     assert "--savepoint_path=s3://b/sp-1" in made
 
 

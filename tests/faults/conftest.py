@@ -1,0 +1,51 @@
+"""One broker, one Flink cluster and one pool of workers for all fault cases; each case has its topics and job."""
+
+import os
+import random
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from faults.scene import Scene
+from live.conftest import kafka
+from live.flink_servers import flink_jars, worker_pool
+
+from pipeline.local.flink import LocalFlink
+from pipeline.local.kafka import LocalKafka
+from pipeline.local.worker_pool import WorkerPool
+
+__all__ = ["flink_jars", "kafka", "worker_pool"]
+
+SEEDS = [int(seed) for seed in os.environ.get("FAULT_SEEDS", "1").split(",")]
+"""``FAULT_SEEDS=1,2,3 pytest tests/faults -m ''`` runs every case three times."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "seed" in metafunc.fixturenames:
+        metafunc.parametrize("seed", SEEDS)
+
+
+@pytest.fixture(scope="session")
+def flink_cluster(flink_jars: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalFlink]:
+    """A cluster that keeps older checkpoints, for cases that go back to one."""
+    settings = {"state.checkpoints.num-retained": "10", "restart-strategy.fixed-delay.attempts": "200"}
+    with LocalFlink(settings=settings, keep_logs=tmp_path_factory.mktemp("flink")) as flink:
+        yield flink
+
+
+@pytest.fixture
+def scene(
+    seed: int, kafka: LocalKafka, flink_cluster: LocalFlink, worker_pool: WorkerPool, tmp_path: Path
+) -> Iterator[Callable[..., Scene]]:
+    """``scene(captioner=…)`` sets up a case; everything ends with the test."""
+    made: list[Scene] = []
+
+    def create(broker: LocalKafka = kafka, **more: object) -> Scene:
+        name = uuid.uuid4().hex[:10]
+        made.append(Scene(broker, flink_cluster, worker_pool, tmp_path, name, random.Random(seed), **more))
+        return made[-1]
+
+    yield create
+    for one in made:
+        one.close()

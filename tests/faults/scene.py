@@ -1,0 +1,326 @@
+"""A job on a real cluster with its topics, a gated captioner, and a consumer that reads during the trouble."""
+
+import io
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from faults.gated import lines
+from faults.promises import Published, Texts, check_promises, texts_of
+from live.shop import Shop, near_copy, product_png
+from PIL import Image
+
+from pipeline.config import Topics
+from pipeline.kafka.connection import consumer, producer
+from pipeline.kafka.offsets import resolve
+from pipeline.local.flink import LocalFlink
+from pipeline.local.flink_job import FlinkJob
+from pipeline.local.kafka import LocalKafka
+from pipeline.local.worker_pool import WorkerPool
+from pipeline.runners.embedded import run_embedded
+from schemas.codec import Encoder
+from transforms.captioner.api import CaptionerOptions
+from transforms.values import KafkaRecord
+
+ROOT = Path(__file__).parents[2]
+LIMIT = 90.0
+"""Seconds that any wait may take on a loaded machine."""
+PARTITIONS = 4
+
+
+@dataclass
+class Scene:
+    """Everything a fault case needs. ``rng`` is seeded: the moment of the fault comes from it."""
+
+    kafka: LocalKafka
+    flink: LocalFlink
+    pool: WorkerPool
+    folder: Path
+    name: str
+    rng: random.Random
+    captioner: str = "faults.gated:create"
+
+    def __post_init__(self) -> None:
+        self.names = {role: f"{role}-{self.name}" for role in ("uploads", "captions", "dead", "audit")}
+        self.kafka.create_topics(
+            {
+                self.names["uploads"]: PARTITIONS,
+                self.names["captions"]: 4,
+                self.names["dead"]: 1,
+                self.names["audit"]: 4,
+            }
+        )
+        self.shop = Shop(self.kafka.bootstrap_servers, self.names)
+        self.gate = self.folder / "gate"
+        self.gate.mkdir()
+        self.ids: list[str] = []
+        self.poisoned: list[str] = []
+        self._runs: list[subprocess.Popen[bytes]] = []
+        self.watch = Watch(self)
+
+    # What goes in
+
+    def leaders(self, count: int, languages: tuple[str, ...] = ("zh-Hans", "en")) -> list[str]:
+        """Distinct pictures, small; returns their ids."""
+        return self._upload([(f"p{n}", product_png(n), languages) for n in self._numbers(count)])
+
+    def big_leaders(self, count: int) -> list[str]:
+        """Distinct pictures of about 60 KB."""
+        return self._upload([(f"p{n}", _noisy(n), ("en",)) for n in self._numbers(count)])
+
+    def copies(self, of: list[str], count: int) -> list[str]:
+        """Near-copies of pictures that were uploaded; each goes to its picture's partition, behind it."""
+        made = []
+        for _ in range(count):
+            original = self.rng.choice(of)
+            number = int(original.removeprefix("p").partition("-")[0])
+            made.append((f"{original}-{len(self.ids) + len(made)}", near_copy(product_png(number)), ("zh-Hans", "en")))
+        return self._upload(made)
+
+    def poison(self, count: int) -> list[str]:
+        """Records that no schema reads."""
+        keys = [f"poison-{len(self.poisoned) + n}" for n in range(count)]
+        self._send([(key, b"\xff\xfe" + key.encode(), n % PARTITIONS) for n, key in enumerate(keys)])
+        self.poisoned += keys
+        return keys
+
+    def delete(self, image_id: str) -> None:
+        """A tombstone for an image, behind it."""
+        self._send([(image_id, None, _partition(image_id))])
+
+    def _numbers(self, count: int) -> range:
+        first = len({image_id.partition("-")[0] for image_id in self.ids})
+        return range(first, first + count)
+
+    def _upload(self, made: list[tuple[str, bytes, tuple[str, ...]]]) -> list[str]:
+        encoder = Encoder("image_upload")
+        base = {"uploaded_at": 1_700_000_000_000, "merchant": "m"}
+        values = [
+            encoder.encode({**base, "image_id": image_id, "image": picture, "languages": list(tags)})
+            for image_id, picture, tags in made
+        ]
+        ids = [image_id for image_id, _, _ in made]
+        self._send([(image_id, value, _partition(image_id)) for image_id, value in zip(ids, values, strict=True)])
+        self.ids += ids
+        return ids
+
+    def _send(self, records: list[tuple[str, bytes | None, int]]) -> None:
+        client, headers = producer(self.shop.kafka), [("merchant", b"m")]
+        try:
+            futures = [
+                client.send(self.names["uploads"], key=key.encode(), value=value, partition=partition, headers=headers)
+                for key, value, partition in records
+            ]
+            client.flush(timeout=30)
+            for future in futures:
+                future.get(timeout=30)
+        finally:
+            client.close()
+
+    # The job
+
+    def start(self, *more: str, beam: tuple[str, ...] = (), unchecked: bool = False) -> FlinkJob:
+        """``captionstream run`` on the cluster; returns once the job is known there.
+
+        ``unchecked`` lets through what it would refuse.
+        """
+        program = ("-m", "pipeline.cli")
+        if unchecked:
+            skip = "import sys, pipeline.runners.submit as s; s.check = lambda *_: None; from pipeline.cli import main"
+            program = ("-c", f"{skip}; sys.exit(main())")
+        defaults = ("--checkpointing_interval=2000", "--state_backend_storage_path=" + self.checkpoints.as_uri())
+        command = [
+            *(sys.executable, *program, "run", "--bootstrap-servers", self.kafka.bootstrap_servers),
+            *("--topic", self.names["uploads"], "--captions-topic", self.names["captions"]),
+            *("--dead-letters-topic", self.names["dead"], "--audit-topic", self.names["audit"]),
+            *("--group", self.name, "--job-name", self.name, "--job-endpoint", self.flink.endpoint),
+            *("--environment", f"external:{self.pool.endpoint}", "--checkpoint-dir", str(self.checkpoints)),
+            *("--captioner", self.captioner, "--model", str(self.gate), "--slots", "256", "--prompts", "tiny"),
+            *more,
+        ]
+        environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"}
+        log = (self.folder / f"run-{len(self._runs)}.log").open("wb")
+        process = subprocess.Popen(
+            [*command, "--", *defaults, *beam], cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT
+        )
+        self._runs.append(process)
+        deadline = time.monotonic() + LIMIT
+        while b"is submitted" not in (said := Path(log.name).read_bytes()):
+            assert process.poll() is None, said.decode()
+            assert time.monotonic() < deadline, f"not submitted in {LIMIT} s: {said.decode()}"
+            time.sleep(0.1)
+        self.job = self.flink.job(self.name)
+        return self.job
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.folder / "checkpoints"
+
+    def release(self, count: int | None = None) -> None:
+        """Let so many answers out in all; None: all there will ever be."""
+        path = self.gate / "released"
+        path.with_suffix(".new").write_text(str(10**9 if count is None else count))
+        path.with_suffix(".new").replace(path)
+
+    def tally(self) -> Mapping[str, int]:
+        """What the worker has counted."""
+        path = self.gate / "tally.json"
+        return json.loads(path.read_text()) if path.exists() else {}
+
+    def asked(self) -> int:
+        """Requests that any captioner was given."""
+        return lines(self.gate / "asked")
+
+    def wait(self, condition: Callable[[], bool], what: str, limit: float = LIMIT) -> None:
+        """Return once it holds."""
+        deadline = time.monotonic() + limit
+        while not condition():
+            if time.monotonic() > deadline:
+                raise AssertionError(
+                    f"not in {limit:g} s: {what}; tally {dict(self.tally())}, captions {len(self.watch.seen)}, job "
+                    f"{self.job.state()}, {self.job.checkpoints()}, {self.job.failures()[:2]}"
+                )
+            time.sleep(0.05)
+
+    def wait_for_checkpoint(self, more: int = 1) -> None:
+        """Return after so many further checkpoints."""
+        done = self.job.checkpoints().completed
+        self.wait(lambda: self.job.checkpoints().completed >= done + more, "a further checkpoint")
+
+    def wait_for_all(self) -> None:
+        """Return once every upload is captioned or dead."""
+        wanted = set(self.ids) | set(self.poisoned)
+        self.wait(lambda: wanted <= self.watch.seen, f"all {len(wanted)} uploads came out")
+
+    def hold(self, leaders: int, copies: int) -> int:
+        """Upload, and return once all generations are pending and all duplicates wait; gives what is pending.
+
+        Where nothing was pending before, a seeded share of the answers leaves first.
+        """
+        before = dict(self.tally())
+        held, read = before.get("held", 0), before.get("uploads_read", 0)
+        let_out = 0 if held else self.rng.randrange(leaders // 2)
+        self.release(lines(self.gate / "left") + let_out)
+        ids = self.leaders(leaders)
+        wanted = held + leaders - let_out
+        self.wait(lambda: self.tally().get("uploads_read", 0) >= read + leaders, "leaders are read")
+        self.wait(lambda: self.tally()["held"] == wanted, f"{wanted} generations are pending")
+        self.wait(lambda: len(self.watch.seen & set(ids)) >= let_out, "what was let out is published")
+        waiting = self.tally().get("waited", 0) + copies
+        self.copies([image_id for image_id in ids if image_id not in self.watch.seen], copies)
+        self.wait(lambda: self.tally().get("waited", 0) == waiting, f"{copies} duplicates wait")
+        assert self.tally()["held"] == wanted
+        return wanted
+
+    # What came out
+
+    def published(self) -> Published:
+        """The topics as they are now."""
+        return Published(self.shop.raw("captions"), self.shop.raw("dead"), self.shop.raw("audit"))
+
+    def settled(self, role: str) -> list[KafkaRecord]:
+        """A topic once a checkpoint has passed without another record in it."""
+        while True:
+            before = len(self.shop.raw(role))
+            self.wait_for_checkpoint(2)
+            if len(found := self.shop.raw(role)) == before:
+                return found
+
+    def expected(self) -> Texts:
+        """What a run without a fault says of the same uploads, on the embedded runner, into other topics."""
+        names = {role: f"calm-{role}-{self.name}" for role in ("captions", "dead", "audit")}
+        self.kafka.create_topics(dict.fromkeys(names.values(), 1))
+        (self.folder / "calm").mkdir()
+        (self.folder / "calm" / "released").write_text(str(10**9))
+        base = self.shop.config()
+        config = replace(
+            base,
+            topics=Topics(*names.values()),
+            captioner=CaptionerOptions("huggingface", "tiny")
+            if "tiny" in self.captioner
+            else replace(base.captioner, kind=self.captioner, model=str(self.folder / "calm"), slots=256),
+        )
+        run_embedded(config, resolve(config.kafka, config.uploads))
+        calm = Shop(self.kafka.bootstrap_servers, {**self.names, **names})
+        found = texts_of(calm.raw("captions"))
+        return {image_id: wordings.pop() for image_id, wordings in found.items()}
+
+    def check(self, pending: int = 0) -> None:
+        """All promises; ``pending`` generations were lost with a process and may have been asked twice."""
+        check_promises(self.published(), self.expected(), self.poisoned)
+        distinct = len({image_id.partition("-")[0] for image_id in self.ids})
+        answers = lines(self.gate / "left") or self.tally().get("generations", 0)
+        assert answers <= distinct + pending, "generations beyond inputs and retries"
+        self.watch.check()
+
+    def close(self) -> None:
+        """End the job and its client."""
+        self.watch.close()
+        if hasattr(self, "job") and self.job.state() not in ("FINISHED", "FAILED", "CANCELED"):
+            self.job.cancel()
+            self.wait(lambda: self.job.state() in ("FINISHED", "FAILED", "CANCELED"), "the job is cancelled")
+        for run in self._runs:
+            if run.poll() is None:
+                run.send_signal(signal.SIGTERM)
+            run.wait(LIMIT)
+
+
+class Watch:
+    """The consumer that reads while things break: captions and dead letters as they come, none ever taken back."""
+
+    def __init__(self, scene: Scene) -> None:
+        self.seen: set[str] = set()
+        self._topics = [scene.names["captions"], scene.names["dead"]]
+        self._options = scene.shop.kafka
+        self._records: list[tuple[str, int, int]] = []
+        self._stop = threading.Event()
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def check(self) -> None:
+        """It was not itself broken, and saw no offset twice."""
+        assert self._error is None, self._error
+        assert len(self._records) == len(set(self._records))
+
+    def close(self) -> None:
+        self._stop.set()
+        self._thread.join(30)
+
+    def _read(self) -> None:
+        from kafka import TopicPartition
+
+        try:
+            client = consumer(self._options, auto_offset_reset="earliest")
+            places = [TopicPartition(t, p) for t in self._topics for p in client.partitions_for_topic(t)]
+            client.assign(places)
+            while not self._stop.is_set():
+                for batch in client.poll(100).values():
+                    for record in batch:
+                        self._records.append((record.topic, record.partition, record.offset))
+                        self.seen.add((record.key or b"").decode())
+            client.close()
+        except BaseException as error:
+            self._error = error
+
+
+def _partition(image_id: str) -> int:
+    """By picture, so that copies come behind their leader in every run."""
+    return int("".join(c for c in image_id.partition("-")[0] if c.isdigit())) % PARTITIONS
+
+
+def _noisy(number: int) -> bytes:
+    rng = random.Random(number)
+    small = Image.frombytes("RGB", (9, 9), rng.randbytes(9 * 9 * 3)).resize((200, 150), Image.Resampling.BICUBIC)
+    noise = Image.frombytes("RGB", (200, 150), rng.randbytes(200 * 150 * 3))
+    buffer = io.BytesIO()
+    Image.blend(small, noise, 0.1).save(buffer, "PNG")
+    return buffer.getvalue()

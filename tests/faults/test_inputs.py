@@ -1,0 +1,60 @@
+"""Trouble that comes with the uploads, in the middle of other trouble."""
+
+from collections.abc import Callable
+
+from faults.gated import lines
+from faults.scene import Scene
+
+
+def test_deletion_while_its_caption_is_pending(scene: Callable[..., Scene]) -> None:
+    case = scene()
+    case.start()
+    pending = case.hold(leaders=12, copies=6)
+    ids = [image_id for image_id in case.ids if image_id not in case.watch.seen]
+    gone = case.rng.sample(ids, 3)
+    for image_id in gone:
+        case.delete(image_id)
+    case.wait(lambda: case.tally().get("deletions", 0) >= 3, "the deletions were seen")
+    case.wait_for_checkpoint()
+    case.flink.kill_task_manager()
+    case.flink.start_task_manager()
+    case.release()
+    case.wait_for_all()
+    captions = case.settled("captions")
+    for image_id in gone:
+        of_it = [record for record in captions if record.key == image_id.encode()]
+        assert of_it[-1].value is None, f"a caption of the deleted `{image_id}` stays"
+    case.check(pending)
+
+
+def test_a_thousand_poison_records_in_a_row(scene: Callable[..., Scene]) -> None:
+    case = scene()
+    case.start()
+    case.hold(leaders=12, copies=6)
+    case.poison(1000)
+    case.wait_for_checkpoint()
+    pending = case.hold(leaders=6, copies=3)
+    case.flink.kill_task_manager()
+    case.flink.start_task_manager()
+    case.release()
+    case.wait_for_all()
+    case.check(pending)
+    [code] = {
+        next(header.value for header in record.headers if header.name == "caption.error.code")
+        for record in case.published().dead_letters
+    }
+    assert code == b"event_undecodable"
+
+
+def test_the_card_is_short_of_memory_once(scene: Callable[..., Scene]) -> None:
+    case = scene(captioner="faults.gated:tiny_with_oom")
+    case.start()
+    ids = case.leaders(10)
+    case.wait(lambda: case.asked() == 10, "all are pending")
+    case.copies(ids, 5)
+    case.wait(lambda: case.tally().get("waited", 0) == 5, "duplicates wait")
+    case.release()
+    case.wait_for_all()
+    assert lines(case.gate / "oom") == 1
+    assert case.tally()["generations"] == 10
+    case.check()

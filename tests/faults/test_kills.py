@@ -1,0 +1,70 @@
+"""Processes that die while generations are pending and duplicates wait."""
+
+from collections.abc import Callable
+
+from faults.scene import Scene
+
+
+def test_task_manager_killed_mid_generation(scene: Callable[..., Scene]) -> None:
+    case = scene()
+    case.start()
+    case.hold(leaders=24, copies=12)
+    case.wait_for_checkpoint()
+    pending = case.hold(leaders=12, copies=6)  # these are in no checkpoint, or in the next
+    case.flink.kill_task_manager()
+    case.flink.start_task_manager()
+    case.release()
+    case.wait_for_all()
+    assert case.job.checkpoints().restored >= 1
+    case.check(pending)
+
+
+def test_task_manager_killed_before_the_first_checkpoint_then_bursts_and_silence(
+    scene: Callable[..., Scene],
+) -> None:
+    case = scene()
+    case.start(beam=("--checkpointing_interval=12000",))
+    pending = case.hold(leaders=12, copies=8)
+    assert case.job.checkpoints().completed == 0
+    case.flink.kill_task_manager()
+    case.flink.start_task_manager()
+    case.release()
+    case.wait_for_all()
+    assert case.job.checkpoints().restored == 0
+    assert case.job.failures()
+    for _ in range(3):
+        case.copies(case.leaders(case.rng.randrange(1, 4)), 1)
+        case.wait_for_checkpoint()  # silence; what the checkpoint held back would stay there
+        case.wait_for_all()
+    case.check(pending)
+
+
+def test_sdk_worker_killed(scene: Callable[..., Scene]) -> None:
+    case = scene()
+    case.start()
+    case.hold(leaders=16, copies=8)
+    case.wait_for_checkpoint(case.rng.randrange(1, 3))
+    pending = case.hold(leaders=8, copies=4)
+    before = case.tally()["pid"]
+    assert case.pool.kill_workers() == 1
+    case.wait(lambda: case.tally()["pid"] != before, "another worker works")
+    case.release()
+    case.wait_for_all()
+    assert case.job.failures()
+    case.check(pending)
+
+
+def test_more_than_five_megabytes_of_state(scene: Callable[..., Scene]) -> None:
+    case = scene()
+    case.start()
+    pictures = case.big_leaders(110)
+    case.wait(lambda: case.tally().get("held") == len(pictures), "all are pending")
+    case.wait_for_checkpoint(2)
+    assert (case.job.checkpoints().last_bytes or 0) > 5 << 20
+    case.flink.kill_task_manager()
+    case.flink.start_task_manager()
+    case.release()
+    case.wait_for_all()
+    assert case.job.checkpoints().restored >= 1
+    assert case.job.checkpoints().failed == 0
+    case.check(len(pictures))

@@ -1,0 +1,55 @@
+"""Jobs that are stopped and started again: from a savepoint, an older checkpoint, or a rewound offset."""
+
+from collections.abc import Callable
+
+from faults.scene import Scene
+
+ENDED = ("FINISHED", "FAILED", "CANCELED")
+
+
+def cancel(case: Scene) -> None:
+    case.job.cancel()
+    case.wait(lambda: case.job.state() in ENDED, "it is cancelled")
+
+
+def test_stop_with_savepoint_and_resume(scene: Callable[..., Scene]) -> None:
+    case = scene()
+    case.start()
+    pending = case.hold(leaders=16, copies=10)
+    savepoint = case.job.stop_with_savepoint(case.folder / "savepoints")
+    case.leaders(3)
+    case.start("--resume", savepoint)
+    case.wait(lambda: case.job.checkpoints().restored == 1, "it went on from the savepoint")
+    case.release()
+    case.wait_for_all()
+    assert case.tally()["resubmitted"] >= pending
+    case.check(pending)
+
+
+def test_restore_from_an_older_checkpoint(scene: Callable[..., Scene]) -> None:
+    case = scene()
+    case.start()
+    case.hold(leaders=16, copies=8)
+    case.wait_for_checkpoint()
+    complete = sorted(case.checkpoints.glob("*/chk-*/_metadata"), key=lambda path: path.stat().st_mtime_ns)
+    older = complete[-1].parent
+    pending = case.hold(leaders=8, copies=4)
+    case.wait_for_checkpoint(2)
+    cancel(case)
+    case.start("--resume", older.as_uri())
+    case.release()
+    case.wait_for_all()
+    assert case.job.checkpoints().restored == 1
+    case.check(pending)
+
+
+def test_a_range_is_delivered_again(scene: Callable[..., Scene]) -> None:
+    case = scene()
+    case.start()
+    pending = case.hold(leaders=16, copies=8)
+    case.wait_for_checkpoint(2)  # the group's offsets are committed, beyond what is pending
+    cancel(case)
+    case.start("--rewind", "1h")
+    case.release()
+    case.wait_for_all()
+    case.check(pending + 16)  # what was let out before is in nobody's state any more
