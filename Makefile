@@ -13,7 +13,7 @@ test: $(READY)
 	$(BIN)/pytest
 
 test-fast: $(READY)
-	$(BIN)/pytest -m "not broker and not model"
+	$(BIN)/pytest -m "not broker and not flink and not model"
 
 lint: $(READY)
 	$(BIN)/ruff format --check .

@@ -6,9 +6,12 @@ import argparse
 import json
 from typing import Any
 
+from pipeline.commands.runner import add_runner, submission
 from pipeline.commands.shared import add_command, add_job, add_topics, job_config
 from pipeline.commands.uploads import add_offsets, add_uploads, offsets, show_spans
 from pipeline.terminal import say, table
+
+TAKES_BEAM_OPTIONS = True
 
 _EXAMPLE = """example:
   captionstream replay --bootstrap-servers broker:9092 --topic image-uploads \\
@@ -17,6 +20,7 @@ _EXAMPLE = """example:
 
 The topics must exist. Uploads are Avro of schema ImageUpload (schemas/image_upload.avsc).
 What is read is resolved once, at launch. An explicit offset of a partition goes before --from and --to.
+Small topics are replayed in this process; large ones on a cluster: --runner flink --flink-master jobmanager:8081.
 """
 
 
@@ -36,6 +40,7 @@ def add(commands: Any) -> None:
     add_offsets(group, "--from-offset", "first offset")
     add_offsets(group, "--to-offset", "offset to stop before")
     add_job(replay)
+    add_runner(replay, ("embedded", "flink", "prism", "dataflow"))
 
 
 def run(parsed: argparse.Namespace) -> int:
@@ -63,6 +68,13 @@ def run(parsed: argparse.Namespace) -> int:
     show_spans(spans)
     say(f"{records:,} records, run {config.run_id}")
     with Progress("Captioning", records, lines=parsed.verbose):
-        counters = run_embedded(config, spans)
+        if parsed.runner == "embedded":
+            counters = run_embedded(config, spans)
+        else:
+            from pipeline.kafka.replay import ReadUploads
+            from pipeline.runners.submit import submit
+
+            job = submission(parsed, config, is_bounded=True)
+            counters = submit(config, ReadUploads(config.kafka, spans), job, parsed.job_name, say=say)
     print(json.dumps(counters) if parsed.json else table(counters))
     return 0

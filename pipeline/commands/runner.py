@@ -39,7 +39,9 @@ def add_runner(command: argparse.ArgumentParser, runners: tuple[str, ...]) -> No
     group.add_argument("--allow-old-runner", action="store_true", help="take a job server older than Beam 2.77")
 
 
-def submission(arguments: argparse.Namespace, config: Config, savepoint: str = "") -> Submission:
+def submission(
+    arguments: argparse.Namespace, config: Config, savepoint: str = "", is_bounded: bool = False
+) -> Submission:
     """What `add_runner` was told. Raises `ConfigInvalid`."""
     from pipeline.runners.options import Submission
 
@@ -53,6 +55,7 @@ def submission(arguments: argparse.Namespace, config: Config, savepoint: str = "
         checkpoint_dir=arguments.checkpoint_dir,
         savepoint=savepoint,
         slots=config.captioner.slots,
+        is_bounded=is_bounded,
         uses_gpu=config.captioner.device.startswith("cuda"),
         old_runner_allowed=arguments.allow_old_runner,
         beam_arguments=tuple(arguments.beam),

@@ -48,6 +48,8 @@ class Submission:
     slots: int = 8
     """Pictures that the captioner generates at once."""
     uses_gpu: bool = False
+    is_bounded: bool = False
+    """The input ends, and the job with it."""
     old_runner_allowed: bool = False
     beam_arguments: tuple[str, ...] = ()
     """What the user said after ``--``; wins over everything above."""
@@ -121,6 +123,8 @@ def _flink(job: Submission) -> dict[str, tuple[str, ...]]:
         "object_reuse": ("true",),
         "sdk_worker_parallelism": ("1",),
     }
+    if job.is_bounded:  # else Flink keeps a finished source, and the job, for the sake of checkpoints
+        options["shutdown_sources_after_idle_ms"] = ("0",)
     if job.checkpoint_dir:
         options["state_backend_storage_path"] = (address(job.checkpoint_dir),)
     if job.savepoint:

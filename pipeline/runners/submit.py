@@ -21,9 +21,14 @@ from pipeline.runners.checks import check
 from pipeline.runners.embedded import job_error
 from pipeline.runners.job_server import runner_version, server_jar
 from pipeline.runners.options import FLINK, Submission, address, arguments, beam_options
+from transforms import caption, duplicates
 from transforms.errors import JobError
+from transforms.inflight import captioner_for
+from transforms.metrics import NAMESPACE
 
 POLL_SECONDS = 0.5
+JAVA_OPTIONS = ("-Xmx2g", "-XX:TieredStopAtLevel=4")
+"""A job that runs for long earns the better compiler back."""
 FLINK_SETTINGS = {
     # A job that runs for months may fail now and then; one that fails again and again must end.
     "restart-strategy.type": "exponential-delay",
@@ -49,8 +54,9 @@ def submit(
     """
     options = beam_options(job)
     check(job, options, beam.__version__, runner_version(job))
-    topics = config.topics
-    check_topics(config.kafka, topics.names)
+    check_topics(config.kafka, config.topics.names)
+    if options.get("environment_type") == ("LOOPBACK",):
+        captioner_for(config.captioner)  # a missing model stops the job before anything is read
     with _endpoint(job, say) as (endpoint, find):
         if endpoint:
             options = {"job_endpoint": (endpoint,), **options}
@@ -65,6 +71,9 @@ def submit(
         except KeyboardInterrupt:
             _stop(result, find(options["job_name"][-1]) if find else None, stop_folder, say)
             raise
+        finally:
+            duplicates.forget(config.run_id)
+            caption.forget(config.run_id)
         return _counters(result)
 
 
@@ -77,7 +86,9 @@ def _endpoint(job: Submission, say: Callable[[str], None]) -> Iterator[tuple[str
     settings = dict(FLINK_SETTINGS)
     if job.savepoint:  # Beam passes its own --savepoint_path to clusters, but not to [local]
         settings["execution.savepoint.path"] = address(job.savepoint)
-    with LocalJobServer(job.flink_master, settings=settings, job_server_jar=server_jar(job)) as server:
+    with LocalJobServer(
+        job.flink_master, settings=settings, job_server_jar=server_jar(job), java_options=JAVA_OPTIONS
+    ) as server:
         yield server.endpoint, server.job
 
 
@@ -121,4 +132,5 @@ def _counters(result: Any) -> dict[str, int]:
         counters = result.metrics().query()["counters"]
     except (NotImplementedError, AttributeError):  # not every runner tells
         return {}
-    return {counter.key.metric.name: counter.result for counter in counters if counter.result is not None}
+    ours = [counter for counter in counters if counter.key.metric.namespace == NAMESPACE]
+    return {counter.key.metric.name: counter.result for counter in ours if counter.result is not None}

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from faults.gated import lines
 from faults.promises import Published, Texts, check_promises, texts_of
-from live.shop import Shop, near_copy, product_png
+from live.shop import Shop, product_png
 from PIL import Image
 
 from pipeline.config import Topics
@@ -77,12 +77,12 @@ class Scene:
         return self._upload([(f"p{n}", _noisy(n), ("en",)) for n in self._numbers(count)])
 
     def copies(self, of: list[str], count: int) -> list[str]:
-        """Near-copies of pictures that were uploaded; each goes to its picture's partition, behind it."""
+        """Pictures uploaded again under other ids; each goes to its picture's partition, behind it."""
         made = []
         for _ in range(count):
             original = self.rng.choice(of)
             number = int(original.removeprefix("p").partition("-")[0])
-            made.append((f"{original}-{len(self.ids) + len(made)}", near_copy(product_png(number)), ("zh-Hans", "en")))
+            made.append((f"{original}-{len(self.ids) + len(made)}", product_png(number), ("zh-Hans", "en")))
         return self._upload(made)
 
     def poison(self, count: int) -> list[str]:
