@@ -3,6 +3,9 @@
 They are derived from the frozen dataclasses of `transforms.values`, field by field. ``history/state`` keeps the
 schemas of every published version with golden bytes, so that a savepoint survives an upgrade: a field that is
 added needs a default, and `VERSION` goes up.
+
+A picture that came inside its upload's record would be written twice. A field of type `PartOfRecord` is written as
+its place in the record's value instead, when it is a part of it; reading cuts it out again.
 """
 
 from __future__ import annotations
@@ -20,17 +23,27 @@ from typing import Any
 
 import fastavro
 
+from transforms.values import TRANSIENT, KafkaRecord, PartOfRecord
+
 VERSION = 1
 HISTORY = Path(__file__).parent / "history" / "state"
+
+_PART: dict[str, Any] = {
+    "type": "record",
+    "name": "captionstream.state.Part",
+    "fields": [{"name": "start", "type": "long"}, {"name": "length", "type": "long"}],
+}
+_PROBE = 64
+"""Bytes that are searched for; the rest is compared. Searching for 50 KB takes longer than all of the encoding."""
 
 _PRIMITIVES: dict[type, str] = {str: "string", bytes: "bytes", int: "long", float: "double", bool: "boolean"}
 
 
 @cache
 def hints(cls: type) -> dict[str, Any]:
-    """The resolved type of each field of a dataclass, in order."""
-    resolved = typing.get_type_hints(cls)
-    return {field.name: resolved[field.name] for field in dataclasses.fields(cls)}
+    """The resolved type of each field of a dataclass that is written, in order."""
+    resolved = typing.get_type_hints(cls, include_extras=True)
+    return {field.name: resolved[field.name] for field in dataclasses.fields(cls) if field.metadata != TRANSIENT}
 
 
 def schema_of(cls: type) -> dict[str, Any]:
@@ -41,6 +54,11 @@ def schema_of(cls: type) -> dict[str, Any]:
 def _schema(hint: Any, seen: set[str]) -> Any:
     if hint in _PRIMITIVES:
         return _PRIMITIVES[hint]
+    if hint == PartOfRecord:
+        if _PART["name"] in seen:
+            return ["bytes", _PART["name"]]
+        seen.add(_PART["name"])
+        return ["bytes", _PART]
     if _is_optional(hint):
         return ["null", _schema(_inner(hint), seen)]
     if typing.get_origin(hint) is tuple:
@@ -80,7 +98,8 @@ def _inner(hint: Any) -> Any:
     return next(argument for argument in typing.get_args(hint) if argument is not type(None))
 
 
-Convert = Callable[[Any], Any]
+Convert = Callable[[Any, bytes | None], Any]
+"""Converts a value; the second argument is the value of the innermost ``record`` around it."""
 
 
 @cache
@@ -88,40 +107,60 @@ def _converters(hint: Any) -> tuple[Convert | None, Convert | None]:
     """Functions value → Avro and Avro → value; None where they are the same."""
     if hint in _PRIMITIVES:
         return None, None
+    if hint == PartOfRecord:
+        return _dump_part, _load_part
     if _is_optional(hint):
         inner = _inner(hint)
         dump, load = _converters(inner)
         if dataclasses.is_dataclass(inner):  # naming the branch saves fastavro validating the record to find it
             name = record_name(inner)
             return (
-                lambda value: None if value is None else (name, dump(value)),  # type: ignore[misc]
-                lambda value: None if value is None else load(value),  # type: ignore[misc]
+                lambda value, whole: None if value is None else (name, dump(value, whole)),  # type: ignore[misc]
+                lambda value, whole: None if value is None else load(value, whole),  # type: ignore[misc]
             )
         return None, None
     if typing.get_origin(hint) is tuple:
         arguments = typing.get_args(hint)
-        if arguments[-1] is not Ellipsis:
-            return list, tuple
-        dump, load = _converters(arguments[0])
+        dump, load = _converters(arguments[0]) if arguments[-1] is Ellipsis else (None, None)
         return (
-            (lambda value: [dump(v) for v in value]) if dump else list,
-            (lambda value: tuple(load(v) for v in value)) if load else tuple,
+            (lambda value, whole: [dump(v, whole) for v in value]) if dump else lambda value, whole: list(value),
+            (lambda value, whole: tuple(load(v, whole) for v in value)) if load else lambda value, whole: tuple(value),
         )
     if isinstance(hint, type) and issubclass(hint, enum.StrEnum):
-        return str, hint
+        return lambda value, whole: str(value), lambda value, whole: hint(value)
     return _record_converters(hint)
 
 
 def _record_converters(cls: type) -> tuple[Convert, Convert]:
     fields = [(name, *_converters(hint)) for name, hint in hints(cls).items()]
+    has_record = hints(cls).get("record") is KafkaRecord
 
-    def dump(value: Any) -> dict[str, Any]:
-        return {n: d(getattr(value, n)) if d else getattr(value, n) for n, d, _ in fields}
+    def dump(value: Any, whole: bytes | None) -> dict[str, Any]:
+        if has_record:
+            whole = value.record.value
+        return {n: d(getattr(value, n), whole) if d else getattr(value, n) for n, d, _ in fields}
 
-    def load(value: dict[str, Any]) -> Any:
-        return cls(*(ld(value[n]) if ld else value[n] for n, _, ld in fields))
+    def load(value: dict[str, Any], whole: bytes | None) -> Any:
+        if has_record:
+            whole = value["record"]["value"]
+        return cls(*(ld(value[n], whole) if ld else value[n] for n, _, ld in fields))
 
     return dump, load
+
+
+def _dump_part(part: bytes, whole: bytes | None) -> Any:
+    start = whole.find(part[:_PROBE]) if whole and part else -1
+    if whole is None or start < 0 or not whole.startswith(part, start):
+        return part
+    return _PART["name"], {"start": start, "length": len(part)}
+
+
+def _load_part(part: Any, whole: bytes | None) -> bytes:
+    if isinstance(part, bytes):
+        return part
+    if whole is None:
+        raise ValueError("state has a picture as a part of a record that has no value; start without it")
+    return whole[part["start"] : part["start"] + part["length"]]
 
 
 class StateCodec:
@@ -138,7 +177,7 @@ class StateCodec:
         """The value as bytes of the current `VERSION`."""
         buffer = io.BytesIO()
         buffer.write(bytes((VERSION,)))
-        fastavro.schemaless_writer(buffer, self._schema, self._dump(value))
+        fastavro.schemaless_writer(buffer, self._schema, self._dump(value, None))
         return buffer.getvalue()
 
     def decode(self, data: bytes) -> Any:
@@ -150,8 +189,8 @@ class StateCodec:
         buffer.seek(1)
         writer = self._writers[version]
         if writer is None:
-            return self._load(fastavro.schemaless_reader(buffer, self._schema, None))
-        return self._load(fastavro.schemaless_reader(buffer, writer, self._schema))
+            return self._load(fastavro.schemaless_reader(buffer, self._schema, None), None)
+        return self._load(fastavro.schemaless_reader(buffer, writer, self._schema), None)
 
     def _old_schema(self, version: int) -> Any:
         path = HISTORY / f"v{version}" / f"{self.cls.__name__}.avsc"

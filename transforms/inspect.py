@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from PIL import Image
 
 from transforms.captioner.headers import picture_format
-from transforms.captioner.images import Opened, open_checked
+from transforms.captioner.images import LEAST_SIDE, Opened, open_checked
 from transforms.captioner.plugins import FORMATS
 from transforms.captioner.sniff import HINTS, sniff
 from transforms.errors import ConfigInvalid, ImageEmpty, ImageFormatUnsupported, ImageTooLarge
@@ -56,11 +56,14 @@ class InspectLimits:
                 raise ConfigInvalid(f"{option} `{value}` is below `{least}`; mend {option}")
 
 
-def inspect(encoded: bytes, limits: InspectLimits) -> Picture:
-    """Look at the bytes of an upload and decode them once.
+def inspect(encoded: bytes, limits: InspectLimits) -> tuple[Picture, Image.Image | None]:
+    """Look at the bytes of an upload and decode them once, all of the first frame.
 
     The sha256 is of the bytes as given. They are carried on unless there are more than ``max_encoded``: then
     as an upright RGB JPEG without metadata, scaled to the model's pixel budget.
+
+    Also returns what was decoded, where it is what `decode_rgb` makes of the carried bytes at `LEAST_SIDE`. A
+    scaled JPEG skips no bytes, only arithmetic: one that is cut short or damaged is found as in full size.
 
     Raises `ImageEmpty`, `ImageTooLarge`, `ImageFormatUnsupported`, `ImageTooManyPixels`, `ImageBomb`,
     `ImageTooManyFrames` or `ImageCorrupt`, and nothing else.
@@ -75,12 +78,15 @@ def inspect(encoded: bytes, limits: InspectLimits) -> Picture:
     if picture_format(encoded) not in FORMATS:
         raise _unsupported(encoded)
     opened = open_checked(encoded, limits.max_pixels, limits.max_frames)
+    decoded = None
     if len(encoded) > limits.max_encoded:
         carried, sideways = _shrunk(opened, limits)
     else:
-        carried, sideways = encoded, opened.verify()
+        carried = encoded
+        decoded, sideways = opened.rgb(at_least=LEAST_SIDE)
     width, height = (opened.height, opened.width) if sideways else (opened.width, opened.height)
-    return Picture(carried, hashlib.sha256(encoded).digest(), opened.kind, width, height, opened.frames)
+    digest = hashlib.sha256(encoded).digest()
+    return Picture(carried, digest, opened.kind, width, height, opened.frames), decoded
 
 
 def _unsupported(encoded: bytes) -> ImageFormatUnsupported:
@@ -119,4 +125,4 @@ class InspectImage:
 
     def __call__(self, fetched: Fetched) -> Inspected:
         """Inspect one picture."""
-        return Inspected(fetched.record, fetched.upload, inspect(fetched.image, self.limits))
+        return Inspected(fetched.record, fetched.upload, *inspect(fetched.image, self.limits))

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import collections
 import threading
+from functools import cache
+from typing import Any
 
 from apache_beam.metrics import Metrics
 
@@ -18,9 +20,15 @@ _tally: collections.Counter[str] = collections.Counter()
 
 def count(name: str, by: int = 1) -> None:
     """Add to a counter. Names are low-cardinality: never an image id."""
-    Metrics.counter(NAMESPACE, name).inc(by)
+    _counter(name).inc(by)
     with _lock:
         _tally[name] += by
+
+
+@cache
+def _counter(name: str) -> Any:
+    """Beam's counter of that name; it finds the bundle it counts for by itself."""
+    return Metrics.counter(NAMESPACE, name)
 
 
 def tally() -> dict[str, int]:

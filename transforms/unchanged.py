@@ -39,7 +39,7 @@ from transforms.values import Inspected, KafkaRecord
 class Published:
     """What a captions topic holds: ids with the time of their last record, and the images that were deleted.
 
-    Sorted arrays: 24 bytes an id and 8 a deleted image; about four times that while they are sorted.
+    Sorted arrays: 24 bytes an id and 8 a deleted image; about three times that while they are sorted.
     """
 
     def __init__(self, ids: NDArray[np.bytes_], times: NDArray[np.int64], deleted: NDArray[np.uint64]) -> None:

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Annotated
+
+from PIL import Image
+
+PartOfRecord = Annotated[bytes, "part of record"]
+"""Bytes that are often a part of the value of the ``record`` beside them: then they are not written twice."""
+TRANSIENT = {"avro": "transient"}
+"""Metadata of a field that is handed from stage to stage in memory and never written: it may always be missing."""
 
 
 class Task(StrEnum):
@@ -68,7 +76,7 @@ class Upload:
 class Picture:
     """An inspected picture: safe to decode, at most 512 KiB."""
 
-    encoded: bytes
+    encoded: PartOfRecord
     """The bytes as fetched, or a JPEG scaled to the model's pixel budget where those were over 512 KiB."""
     sha256: bytes
     """Digest of the bytes as fetched, 32 bytes."""
@@ -108,7 +116,7 @@ class Fetched:
 
     record: KafkaRecord
     upload: Upload
-    image: bytes
+    image: PartOfRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +126,8 @@ class Inspected:
     record: KafkaRecord
     upload: Upload
     picture: Picture
+    decoded: Image.Image | None = field(default=None, compare=False, repr=False, metadata=TRANSIENT)
+    """The picture as the fingerprint wants it, so that it is decoded once: RGB, upright, on white, perhaps smaller."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from data import samples
@@ -10,8 +11,11 @@ from transforms import values
 
 
 def state_values() -> dict[type, Any]:
-    """One value of every class that crosses a shuffle, every field set. Later fields take their default."""
-    record = samples.record(7, b"img-1", b"\x00\xff", {"traceparent": b"00-ab", "empty": None}, partition=3)
+    """One value of every class that crosses a shuffle, every field set. Later fields take their default.
+
+    The picture is a part of the record's value, but for the caption, whose picture was scaled.
+    """
+    record = samples.record(7, b"img-1", b"\x00\xff\xd8\x00", {"traceparent": b"00-ab", "empty": None}, partition=3)
     upload = values.Upload(
         "img-1",
         samples.NEW_YEAR_MS,
@@ -29,7 +33,8 @@ def state_values() -> dict[type, Any]:
     text = samples.text(rules=("too_long",), attempt=2, seed=99, of=candidate)
     deletion = values.Deletion(record, "img-1", "shop")
     arrival = values.Arrival(candidate=candidate)
-    caption = samples.caption(candidate, (text,), (True,), "event", "img-0", 4, 3.5)
+    scaled = replace(candidate, picture=samples.picture(b"\xff\xd8\xff", frames=2))
+    caption = samples.caption(scaled, (text,), (True,), "event", "img-0", 4, 3.5)
     outgoing = values.Outgoing("captions", b"k", b"v", (values.Header("ce_id", b"1"),), 1_700_000_000_000, record)
     known = (
         record,

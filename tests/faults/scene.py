@@ -16,6 +16,7 @@ from pathlib import Path
 from faults.gated import lines
 from faults.promises import Published, Texts, check_promises, texts_of
 from live.shop import Shop, product_png
+from kafka import TopicPartition
 from PIL import Image
 
 from pipeline.config import Topics
@@ -175,6 +176,15 @@ class Scene:
         path = self.gate / "tally.json"
         return json.loads(path.read_text()) if path.exists() else {}
 
+    def committed(self) -> int:
+        """Sum of the group's committed offsets: all that tools outside the job see of it."""
+        client = consumer(self.shop.kafka, group_id=self.name)
+        try:
+            places = [TopicPartition(self.names["uploads"], number) for number in range(PARTITIONS)]
+            return sum(client.committed(place) or 0 for place in places)
+        finally:
+            client.close()
+
     def asked(self) -> int:
         """Requests that any captioner was given."""
         return lines(self.gate / "asked")
@@ -296,8 +306,6 @@ class Watch:
         self._thread.join(30)
 
     def _read(self) -> None:
-        from kafka import TopicPartition
-
         try:
             client = consumer(self._options, auto_offset_reset="earliest")
             places = [TopicPartition(t, p) for t in self._topics for p in client.partitions_for_topic(t)]

@@ -2,24 +2,33 @@
 
 from collections.abc import Callable
 
-import pytest
 from faults.scene import Scene
 
 BURST = ("--checkpointing_interval=1500", "--max_bundle_time_mills=20000", "--max_bundle_size=512")
 
 
-@pytest.mark.parametrize("finishes", [False, True])
-def test_one_burst_and_then_silence(scene: Callable[..., Scene], finishes: bool) -> None:
+def test_a_burst_comes_out_with_it(scene: Callable[..., Scene]) -> None:
     case = scene()
     case.release()
-    flag = f"--finish_bundle_before_checkpointing={str(finishes).lower()}"
-    case.start(beam=(*BURST, flag), unchecked=not finishes)
+    case.start(beam=BURST)
     case.wait_for_checkpoint()
     case.leaders(40)
-    case.wait(lambda: case.tally().get("uploads_read", 0) >= 40, "all are read")
-    case.wait_for_checkpoint(6)
-    if finishes:
-        case.wait_for_all()
-        case.check()
-    else:
-        assert len(case.watch.seen) < 40
+    case.wait(lambda: case.committed() == 40, "all are read, and safe in a checkpoint")
+    case.wait_for_checkpoint(3)
+    case.wait_for_all()
+    case.check()
+
+
+def test_a_burst_stays_inside_without_it_and_the_watchdog_says_so(scene: Callable[..., Scene]) -> None:
+    case = scene()
+    case.release()
+    flag = "--finish_bundle_before_checkpointing=false"
+    case.start("--watchdog", "9s", "--watchdog-fails", beam=(*BURST, flag), unchecked=True)
+    case.wait_for_checkpoint()
+    case.leaders(40)
+    case.wait(lambda: case.committed() == 40, "all are read, and safe in a checkpoint")
+    before = case.job.checkpoints().completed
+    case.wait(lambda: bool(case.job.failures()), "the watchdog has failed the job")
+    assert case.job.checkpoints().completed - before >= 3  # it looked healthy all the while
+    assert "nothing has been written for" in case.job.failures()[0]
+    assert "although 40 uploads are owed" in case.job.failures()[0]

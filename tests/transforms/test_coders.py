@@ -4,10 +4,14 @@ import pickletools
 
 import pytest
 from apache_beam import coders
+from data import samples
 from data.state_values import state_values
+from hypothesis import example, given
+from hypothesis import strategies as st
+from PIL import Image
 
 from transforms.coders import CROSSING, AvroCoder
-from transforms.values import KafkaRecord, Role
+from transforms.values import Arrival, Candidate, Fetched, GroupState, Inspected, KafkaRecord, Role
 
 VALUES = state_values()
 EVERY = pytest.mark.parametrize("cls", CROSSING, ids=lambda cls: cls.__name__)
@@ -72,3 +76,56 @@ def test_null_and_empty_bytes_are_told_apart() -> None:
 def test_enums_come_back_as_enums() -> None:
     cls = next(cls for cls in CROSSING if cls.__name__ == "Assignment")
     assert AvroCoder(cls).decode(AvroCoder(cls).encode(VALUES[cls])).role is Role.MEMBER
+
+
+def carrying(value: bytes | None, encoded: bytes, offset: int = 0) -> Candidate:
+    """A candidate of a record with this value and a picture of these bytes."""
+    record = samples.record(offset, value=value)
+    return Candidate(record, samples.upload(), samples.picture(encoded), samples.fingerprint())
+
+
+def size(value: object) -> int:
+    return len(AvroCoder(type(value)).encode(value))
+
+
+LETTERS = st.lists(st.sampled_from([b"a", b"b", b"\xff"]), max_size=200).map(b"".join)
+"""Few different bytes: parts that begin alike, overlap and repeat."""
+
+
+@given(LETTERS, LETTERS | st.binary(min_size=60, max_size=300), LETTERS, st.booleans())
+@example(b"a" * 64 + b"b", b"a" * 65, b"", True)
+@example(b"", b"", b"", True)
+def test_pictures_come_back_whether_or_not_they_lie_in_the_record(
+    before: bytes, encoded: bytes, after: bytes, inside: bool
+) -> None:
+    one = carrying(before + (encoded if inside else b"") + after, encoded)
+    other = carrying(None, encoded, offset=1)
+    fetched = Fetched(one.record, one.upload, encoded)
+    for value in (one, other, fetched, Arrival(candidate=one), GroupState(pending=(one, other))):
+        coder = AvroCoder(type(value))
+        assert coder.decode(coder.encode(value)) == value
+        assert coder.encode(coder.decode(coder.encode(value))) == coder.encode(value)
+
+
+def test_a_picture_that_lies_in_its_record_is_written_once() -> None:
+    encoded = bytes(range(256)) * 200
+    inside, apart = carrying(b"head" + encoded + b"tail", encoded), carrying(b"head" + b"tail", encoded)
+    assert size(inside) - size(apart) < 16
+    assert size(GroupState(pending=(inside, inside))) < 2.1 * len(encoded)
+
+
+def test_a_picture_that_only_begins_like_its_record_is_written() -> None:
+    encoded = bytes(range(200))
+    coder = AvroCoder(Candidate)
+    value = carrying(encoded[:100] + encoded, encoded)
+    assert coder.decode(coder.encode(value)) == value
+    assert size(value) > 500
+
+
+def test_what_was_decoded_is_not_written() -> None:
+    inspected = Inspected(samples.record(), samples.upload(), samples.picture(), Image.new("RGB", (300, 300)))
+    assert size(inspected) < 1000
+    coder = AvroCoder(Inspected)
+    back = coder.decode(coder.encode(inspected))
+    assert back == inspected
+    assert back.decoded is None

@@ -7,22 +7,30 @@ import time
 import pytest
 from data.bad_pictures import PICTURES
 from data.pictures.blocks import encode, exif, gif_frames, noise, plain, red_jpeg, segments
+from data.samples import record, upload
 from PIL import Image
+from PIL.JpegImagePlugin import JpegImageFile
 
-from transforms.captioner.images import decode_rgb
+from transforms.captioner.images import LEAST_SIDE, decode_rgb
 from transforms.errors import (
     ConfigInvalid,
+    ImageCorrupt,
     ImageFormatUnsupported,
     ImageTooLarge,
     ImageTooManyPixels,
     InputError,
 )
-from transforms.fingerprint import fingerprint
-from transforms.inspect import InspectLimits, inspect
+from transforms.fingerprint import fingerprint, fingerprint_picture
+from transforms.inspect import InspectImage, InspectLimits, inspect
+from transforms.values import Fetched, Inspected, Picture
 
 LIMITS = InspectLimits()
 BAD = {name: odd for name, odd in PICTURES.items() if odd.code}
 GOOD = {name: odd for name, odd in PICTURES.items() if odd.facts}
+
+
+def look(encoded: bytes, limits: InspectLimits = LIMITS) -> Picture:
+    return inspect(encoded, limits)[0]
 
 
 def test_there_are_enough_oddities() -> None:
@@ -46,7 +54,7 @@ def test_bad_pictures_answer_with_their_code(name: str) -> None:
 @pytest.mark.parametrize("name", GOOD)
 def test_good_pictures_are_described(name: str) -> None:
     encoded, facts = GOOD[name].make(), GOOD[name].facts
-    picture = inspect(encoded, LIMITS)
+    picture = look(encoded)
     assert (picture.format, picture.width, picture.height, picture.frames) == (
         facts.format,
         facts.width,
@@ -57,12 +65,47 @@ def test_good_pictures_are_described(name: str) -> None:
     assert len(picture.encoded) <= LIMITS.max_encoded
     if len(encoded) <= LIMITS.max_encoded:
         assert picture.encoded is encoded
-    fingerprint(picture.encoded)
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_the_fingerprint_is_the_same_of_what_was_decoded_and_of_the_bytes(name: str) -> None:
+    inspected = InspectImage(LIMITS)(Fetched(record(), upload(), GOOD[name].make()))
+    read_back = Inspected(inspected.record, inspected.upload, inspected.picture)
+    assert read_back == inspected
+    assert fingerprint_picture(read_back) == fingerprint_picture(inspected)
+
+
+def test_a_picture_is_decoded_once(monkeypatch) -> None:
+    loads = []
+    load = JpegImageFile.load
+    monkeypatch.setattr(JpegImageFile, "load", lambda self: (self.tile and loads.append(self.size), load(self))[1])
+    encoded = encode(noise(2000, 1100), "JPEG", quality=20)
+    fingerprint_picture(InspectImage(LIMITS)(Fetched(record(), upload(), encoded)))
+    assert loads == [(500, 275)]
+
+
+@pytest.mark.parametrize("size", [(64, 48), (300, 300), (640, 480), (1024, 1024), (3000, 2100)])
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_jpeg_that_is_cut_anywhere_is_found(size: tuple[int, int], progressive: bool) -> None:
+    """Also where it is decoded at a half, a quarter or an eighth: every coefficient is still read."""
+    whole = encode(noise(*size), "JPEG", quality=30, progressive=progressive)
+    inspect(whole, InspectLimits(max_encoded=8 * 2**20))
+    for left in (len(whole) // 2, len(whole) * 9 // 10, len(whole) - 200, len(whole) - 20):
+        with pytest.raises(ImageCorrupt):
+            inspect(whole[:left], InspectLimits(max_encoded=8 * 2**20))
+
+
+def test_what_was_decoded_is_what_the_bytes_decode_to() -> None:
+    encoded = encode(noise(1100, 900), "JPEG", quality=30, exif=exif(6))
+    decoded = inspect(encoded, LIMITS)[1]
+    assert decoded is not None
+    assert decoded.tobytes() == decode_rgb(encoded, LEAST_SIDE).tobytes()
+    assert inspect(encoded, InspectLimits(max_encoded=16 * 2**10))[1] is None
 
 
 def test_a_large_file_is_carried_as_a_jpeg_of_the_models_budget() -> None:
     encoded = encode(noise(400, 300).resize((2000, 1500)), "PNG", compress_level=1)
-    picture = inspect(encoded, LIMITS)
+    picture = look(encoded)
     carried = Image.open(io.BytesIO(picture.encoded))
     assert (picture.format, picture.width, picture.height) == ("PNG", 2000, 1500)
     assert (carried.format, carried.mode) == ("JPEG", "RGB")
@@ -75,7 +118,7 @@ def test_metadata_of_a_large_file_is_dropped_and_its_turn_kept() -> None:
     sensor = upright.transpose(Image.Transpose.ROTATE_90)
     encoded = encode(sensor, "JPEG", quality=100, exif=exif(6), comment=b"made at home")
     assert len(encoded) > LIMITS.max_encoded
-    picture = inspect(encoded, LIMITS)
+    picture = look(encoded)
     carried = Image.open(io.BytesIO(picture.encoded))
     assert (picture.width, picture.height) == (1500, 1000)
     assert carried.width > carried.height
@@ -88,28 +131,28 @@ def test_metadata_of_a_large_file_is_dropped_and_its_turn_kept() -> None:
 
 def test_a_small_picture_in_a_large_file_keeps_its_size() -> None:
     encoded = segments(red_jpeg(), *[(0xE2, bytes(60_000))] * 10)
-    picture = inspect(encoded, LIMITS)
+    picture = look(encoded)
     assert len(picture.encoded) < 1000
     assert Image.open(io.BytesIO(picture.encoded)).size == (64, 48)
 
 
 @pytest.mark.parametrize("max_encoded", [16 * 2**10, 40 * 2**10, 200 * 2**10])
 def test_quality_and_then_size_give_way_until_it_fits(max_encoded: int) -> None:
-    picture = inspect(encode(noise(1000, 1000), "PNG"), InspectLimits(max_encoded=max_encoded))
+    picture = look(encode(noise(1000, 1000), "PNG"), InspectLimits(max_encoded=max_encoded))
     assert max_encoded / 4 < len(picture.encoded) <= max_encoded
 
 
 @pytest.mark.parametrize("size", [(60_000, 3), (3, 60_000), (1, 40_000)])
 def test_a_strip_over_the_carried_size_becomes_a_jpeg(size: tuple[int, int]) -> None:
     encoded = encode(noise(*size), "PNG")
-    picture = inspect(encoded, InspectLimits(max_encoded=16 * 2**10))
+    picture = look(encoded, InspectLimits(max_encoded=16 * 2**10))
     assert (picture.width, picture.height) == size
     assert decode_rgb(picture.encoded).size[size[0] < size[1]] <= 16_384
 
 
 def test_the_same_bytes_are_carried_the_same() -> None:
     encoded = encode(noise(1000, 1000), "PNG")
-    assert inspect(encoded, LIMITS) == inspect(encoded, LIMITS)
+    assert look(encoded) == look(encoded)
 
 
 def test_limits_are_inclusive() -> None:
@@ -175,7 +218,7 @@ def test_mutilated_pictures_raise_nothing_else() -> None:
             at = rng.randrange(len(data))
             data[at : at + rng.randrange(4)] = rng.randbytes(rng.randrange(4)) or b"\xff"
         try:
-            fingerprint(inspect(bytes(data), limits).encoded)
+            fingerprint(look(bytes(data), limits).encoded)
             passed += 1
         except InputError:
             pass
