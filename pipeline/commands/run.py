@@ -76,7 +76,8 @@ def run(parsed: argparse.Namespace) -> int:
     from pipeline.kafka.offsets import Starts, resolve_starts
     from pipeline.kafka.positions import COMMITTED, EARLIEST, LATEST, Moment
     from pipeline.kafka.source import ReadLive
-    from pipeline.runners.resume import local_path, savepoint_of
+    from pipeline.runners.options import address
+    from pipeline.runners.resume import savepoint_of
     from pipeline.runners.submit import submit
 
     savepoint = savepoint_of(parsed.resume, parsed.checkpoint_dir)
@@ -100,15 +101,8 @@ def run(parsed: argparse.Namespace) -> int:
         for position in starts.positions:
             say(f"{position.topic} partition {position.partition}: from offset {position.offset}")
     job = submission(parsed, config, savepoint)
-    folder = local_path(parsed.checkpoint_dir)
-    submit(
-        config,
-        ReadLive(live, starts.positions),
-        job,
-        parsed.job_name,
-        folder / "savepoints" if folder is not None else None,
-        say,
-    )
+    savepoints = f"{address(parsed.checkpoint_dir).rstrip('/')}/savepoints" if parsed.checkpoint_dir else ""
+    submit(config, ReadLive(live, starts.positions), job, parsed.job_name, savepoints, say)
     return 0
 
 

@@ -14,7 +14,7 @@ from apache_beam.utils.windowed_value import WindowedValue
 from kafka.errors import KafkaError, MessageSizeTooLargeError
 
 from pipeline.kafka.connection import KafkaOptions, producer
-from pipeline.kafka.live.watchdog import LEDGER
+from pipeline.kafka.live.ledger import LEDGER
 from pipeline.kafka.produce import send
 from transforms.dead_letter import CONNECT, dead_letter
 from transforms.errors import BrokerUnreachable, JobError, RecordTooLarge

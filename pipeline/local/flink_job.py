@@ -69,12 +69,13 @@ class FlinkJob:
         """Ask it to end; it is `CANCELED` some time later."""
         self.rest.patch(f"/jobs/{self.id}?mode=cancel")
 
-    def stop_with_savepoint(self, folder: Path, limit_seconds: float = 60.0) -> str:
-        """End it, with its state in a savepoint below ``folder``; return that one's `file:` address.
+    def stop_with_savepoint(self, folder: Path | str, limit_seconds: float = 60.0) -> str:
+        """End it, with its state in a savepoint below ``folder``, a directory or an address; return its address.
 
         The job can go on from there with Beam's ``--savepoint_path``. Nothing is drained: timers stay pending.
         """
-        order = {"targetDirectory": folder.resolve().as_uri(), "drain": False}
+        target = folder.resolve().as_uri() if isinstance(folder, Path) else folder
+        order = {"targetDirectory": target, "drain": False}
         trigger = self.rest.post(f"/jobs/{self.id}/stop", order)["request-id"]
 
         def location() -> str | None:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
-from pipeline.runners.options import DATAFLOW, FLINK, RUNNER_NAMES, Options, Submission, bundle_size
+from pipeline.runners.options import DATAFLOW, FLAG, FLINK, RUNNER_NAMES, Options, Submission, bundle_size
 from transforms.errors import ConfigInvalid
 
 MINIMUM_BEAM = (2, 77)
@@ -36,6 +36,10 @@ def version(text: str) -> tuple[int, ...]:
 
 def _one(options: Options, name: str, default: str = "") -> str:
     return options.get(name, (default,))[-1]
+
+
+def _is_on(options: Options, name: str) -> bool:
+    return name in options and _one(options, name) in (FLAG, "true")
 
 
 def _number(options: Options, name: str) -> int:
@@ -74,7 +78,7 @@ def _beam(job: Submission, sdk: str, runner: str | None) -> str | None:
 
 
 def _streaming(job: Submission, options: Options) -> str | None:
-    if _one(options, "streaming") == "true":
+    if _is_on(options, "streaming"):
         return None
     return (
         "streaming is off: in batch the caption stage gets one picture at a time; take --streaming=false out after --"
@@ -101,7 +105,7 @@ def _checkpoint_timeout(job: Submission, options: Options) -> str | None:
 
 
 def _finished_bundles(job: Submission, options: Options) -> str | None:
-    if _one(options, "finish_bundle_before_checkpointing") == "true":
+    if _is_on(options, "finish_bundle_before_checkpointing"):
         return None
     return (
         "bundles are not finished before a checkpoint: the last captions of a burst could stay in the runner until "

@@ -23,8 +23,10 @@ MAX_BUNDLE = 1000
 CHECKPOINT_MILLIS = 10_000
 CHECKPOINT_TIMEOUT_MILLIS = 600_000
 
+FLAG = ""
+"""The value of an option that was given without one."""
 Options = Mapping[str, tuple[str, ...]]
-"""Name without dashes → its values, in order; a flag has the value ``true``."""
+"""Name without dashes → its values, in order; a flag has the value `FLAG`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ class Submission:
 def beam_options(job: Submission) -> dict[str, tuple[str, ...]]:
     """Everything Beam is told, the user's own words last and strongest. Raises `ConfigInvalid`."""
     options: dict[str, tuple[str, ...]] = {
-        "streaming": ("true",),
+        "streaming": (FLAG,),
         # Beam's state cache walks object graphs to size them: it costs more than it saves.
         "max_cache_memory_usage_mb": ("0",),
         **{FLINK: _flink, PRISM: _prism, DATAFLOW: _dataflow}[job.runner](job),
@@ -82,7 +84,7 @@ def arguments(options: Options) -> list[str]:
     made = []
     for name, values in options.items():
         for value in values:
-            if value == "true":
+            if value == FLAG:
                 made.append(f"--{name}")
             elif value != "false":
                 made.append(f"--{name}={value}")
@@ -97,7 +99,7 @@ def parse(given: Sequence[str]) -> dict[str, tuple[str, ...]]:
             raise ConfigInvalid(f"`{argument}` is no Beam option; after -- write --name=value or --flag")
         name, has_value, value = argument[2:].partition("=")
         name = name.replace("-", "_")
-        options[name] = (*options.get(name, ()), value if has_value else "true")
+        options[name] = (*options.get(name, ()), value if has_value else FLAG)
     return options
 
 
@@ -113,14 +115,14 @@ def _flink(job: Submission) -> dict[str, tuple[str, ...]]:
         "checkpointing_interval": (str(CHECKPOINT_MILLIS),),
         "checkpoint_timeout_millis": (str(CHECKPOINT_TIMEOUT_MILLIS),),
         # Without it a bundle that a checkpoint ends may keep its output until more uploads come.
-        "finish_bundle_before_checkpointing": ("true",),
+        "finish_bundle_before_checkpointing": (FLAG,),
         "max_bundle_size": (str(bundle_size(job.slots)),),
         "max_bundle_time_mills": (str(BUNDLE_MILLIS),),
         "state_backend": ("rocksdb",),
-        "externalized_checkpoints_enabled": ("true",),
-        "retain_externalized_checkpoints_on_cancellation": ("true",),
+        "externalized_checkpoints_enabled": (FLAG,),
+        "retain_externalized_checkpoints_on_cancellation": (FLAG,),
         # Elements are immutable bytes: Flink need not copy them from operator to operator.
-        "object_reuse": ("true",),
+        "object_reuse": (FLAG,),
         "sdk_worker_parallelism": ("1",),
     }
     if job.is_bounded:  # else Flink keeps a finished source, and the job, for the sake of checkpoints

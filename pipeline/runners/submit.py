@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
@@ -20,9 +19,9 @@ from pipeline.local.job_server import LocalJobServer
 from pipeline.runners.checks import check
 from pipeline.runners.embedded import job_error
 from pipeline.runners.job_server import runner_version, server_jar
-from pipeline.runners.options import FLINK, Submission, address, arguments, beam_options
+from pipeline.runners.options import FLINK, Options, Submission, address, arguments, beam_options
 from transforms import caption, duplicates
-from transforms.errors import JobError
+from transforms.errors import ConfigInvalid, JobError
 from transforms.inflight import captioner_for
 from transforms.metrics import NAMESPACE
 
@@ -44,13 +43,13 @@ def submit(
     read: beam.PTransform,
     job: Submission,
     name: str,
-    stop_folder: Path | None = None,
+    savepoints: str = "",
     say: Callable[[str], None] = lambda line: None,
 ) -> dict[str, int]:
     """Run the job until it ends; returns its counters where the runner tells them.
 
-    On `KeyboardInterrupt` a job on Flink is stopped with a savepoint in ``stop_folder``, any other is cancelled,
-    and the interrupt is raised again. Raises `ConfigInvalid` before anything is submitted, and `JobError`.
+    On `KeyboardInterrupt` a job on Flink is stopped with a savepoint at the address ``savepoints``, any other is
+    cancelled, and the interrupt is raised again. Raises `ConfigInvalid` before anything is submitted, and `JobError`.
     """
     options = beam_options(job)
     check(job, options, beam.__version__, runner_version(job))
@@ -61,15 +60,18 @@ def submit(
         if endpoint:
             options = {"job_endpoint": (endpoint,), **options}
         options = {"job_name": (name,), **options}
-        pipeline = beam.Pipeline(options=PipelineOptions(arguments(options)))
+        pipeline = _pipeline(options)
         build(pipeline | "Read uploads" >> read, config)
         with _faults():
             result = pipeline.run()
+        if "template_location" in options:
+            say("the template is written; nothing runs yet")
+            return {}
         say(f"job `{options['job_name'][-1]}` is submitted; Ctrl-C stops it")
         try:
             _wait(result)
         except KeyboardInterrupt:
-            _stop(result, find(options["job_name"][-1]) if find else None, stop_folder, say)
+            _stop(result, find(options["job_name"][-1]) if find else None, savepoints, say)
             raise
         finally:
             duplicates.forget(config.run_id)
@@ -92,6 +94,13 @@ def _endpoint(job: Submission, say: Callable[[str], None]) -> Iterator[tuple[str
         yield server.endpoint, server.job
 
 
+def _pipeline(options: Options) -> beam.Pipeline:
+    try:
+        return beam.Pipeline(options=PipelineOptions(arguments(options)))
+    except ValueError as error:  # Beam's own checks
+        raise ConfigInvalid(f"Beam refuses the options: `{' '.join(str(error).split())[:500]}`; mend them") from error
+
+
 @contextlib.contextmanager
 def _faults() -> Iterator[None]:
     try:
@@ -112,14 +121,14 @@ def _wait(result: Any) -> None:
         raise JobError(f"the job ended as `{result.state}`; look at the runner's log")
 
 
-def _stop(result: Any, job: FlinkJob | None, folder: Path | None, say: Callable[[str], None]) -> None:
-    if job is None or folder is None:
+def _stop(result: Any, job: FlinkJob | None, savepoints: str, say: Callable[[str], None]) -> None:
+    if job is None or not savepoints:
         say("cancelling the job; what was pending is captioned again after a start with --resume or --rewind")
         result.cancel()
         return
     say("stopping the job with a savepoint")
     try:
-        savepoint = job.stop_with_savepoint(folder)
+        savepoint = job.stop_with_savepoint(savepoints)
     except JobError as error:
         say(f"{error.message}; cancelling it instead: its last checkpoint is kept")
         result.cancel()

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from faults.gated import lines
 from faults.promises import Published, Texts, check_promises, texts_of
-from live.shop import Shop, product_png
 from kafka import TopicPartition
+from live.shop import Shop, product_png
 from PIL import Image
 
 from pipeline.config import Topics

@@ -19,16 +19,16 @@ def test_a_burst_comes_out_with_it(scene: Callable[..., Scene]) -> None:
     case.check()
 
 
-def test_a_burst_stays_inside_without_it_and_the_watchdog_says_so(scene: Callable[..., Scene]) -> None:
+def test_without_it_a_burst_stays_inside_and_the_watchdog_says_so(scene: Callable[..., Scene]) -> None:
     case = scene()
     case.release()
     flag = "--finish_bundle_before_checkpointing=false"
     case.start("--watchdog", "9s", "--watchdog-fails", beam=(*BURST, flag), unchecked=True)
     case.wait_for_checkpoint()
     case.leaders(40)
-    case.wait(lambda: case.committed() == 40, "all are read, and safe in a checkpoint")
     before = case.job.checkpoints().completed
     case.wait(lambda: bool(case.job.failures()), "the watchdog has failed the job")
     assert case.job.checkpoints().completed - before >= 3  # it looked healthy all the while
-    assert "nothing has been written for" in case.job.failures()[0]
-    assert "although 40 uploads are owed" in case.job.failures()[0]
+    assert len(case.watch.seen) < 40
+    said = case.job.failures()[0]
+    assert "uploads are owed" in said or "`40` uploads lie in the topic and none was finished" in said

@@ -10,10 +10,11 @@ from apache_beam.coders import Coder
 from apache_beam.utils.timestamp import Timestamp
 
 from pipeline.kafka.live.feed import Feed, feed_for
+from pipeline.kafka.live.ledger import LEDGER
 from pipeline.kafka.live.marks import Mark, MarkCoder, Place
 from pipeline.kafka.live.options import LiveRead
 from pipeline.kafka.live.unbounded import ContextSource, UnboundedReader
-from pipeline.kafka.live.watchdog import LEDGER, watchdog_for
+from pipeline.kafka.live.watchdog import watchdog_for
 from pipeline.kafka.live.watermark import Watermark
 from pipeline.kafka.positions import Position
 from transforms.metrics import count
@@ -55,7 +56,7 @@ class PartitionReader(UnboundedReader):
         self._current: KafkaRecord | None = None
         self._event_ms = 0
         self._has_waited = False
-        self._watchdog = watchdog_for(live.watchdog, live.kafka, live.outputs)
+        self._watchdog = watchdog_for(live.watchdog, live.kafka, live.group, live.uploads, live.outputs)
 
     def start(self) -> bool:
         """The first record, if there is one."""

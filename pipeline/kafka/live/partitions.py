@@ -17,6 +17,7 @@ from pipeline.kafka.live.marks import Known, KnownMark, MarkCoder
 from pipeline.kafka.live.options import LiveRead
 from pipeline.kafka.live.partition import PartitionSource
 from pipeline.kafka.live.unbounded import ContextSource, UnboundedReader
+from pipeline.kafka.live.watchdog import watchdog_for
 from pipeline.kafka.positions import Position, list_partitions
 from transforms.errors import JobError
 
@@ -63,6 +64,7 @@ class PartitionsReader(UnboundedReader):
         self._current: Position | None = None
         self._clock = clock
         self._looked_at = clock() if self._todo else 0.0
+        self._watchdog = watchdog_for(live.watchdog, live.kafka, live.group, live.uploads, live.outputs)
 
     def start(self) -> bool:
         """The first partition nobody reads yet."""
@@ -70,6 +72,8 @@ class PartitionsReader(UnboundedReader):
 
     def advance(self) -> bool:
         """The next one."""
+        if self._watchdog is not None:  # here too: it may be that no partition is read at all
+            self._watchdog.raise_fault()
         if not self._todo and self._clock() - self._looked_at >= self._live.pace.discover_seconds:
             self._looked_at = self._clock()
             self._todo = self._discover()

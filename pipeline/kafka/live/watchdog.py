@@ -1,7 +1,8 @@
 """The watchdog: says so when nothing comes out although something is owed.
 
 A job can be RUNNING, complete its checkpoints and commit its offsets while its output is held back or its readers
-starve. Only a comparison of uploads read with records written shows it, so each process keeps a ledger of both.
+starve. Only comparisons show it: of uploads read with records written (`Ledger`), and of what lies in the topic with
+what the group has finished (`Backlog`).
 """
 
 from __future__ import annotations
@@ -13,18 +14,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from kafka import TopicPartition
-from kafka.errors import KafkaError
-
-from pipeline.kafka.connection import KafkaOptions, consumer
-from transforms.errors import CaptionstreamError, ConfigInvalid, OutputStalled
+from pipeline.kafka.connection import KafkaOptions
+from pipeline.kafka.live.ends import behind, outputs_end
+from pipeline.kafka.live.ledger import LEDGER, Ledger
+from pipeline.kafka.positions import Uploads
+from transforms.errors import ConfigInvalid, OutputStalled
 from transforms.metrics import count
-from transforms.values import KafkaRecord
 
 _LOGGER = logging.getLogger(__name__)
-
-Place = tuple[str, int]
-"""Topic and partition."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,117 +41,68 @@ class WatchdogOptions:
             raise ConfigInvalid("the watchdog is off (`0` s) and cannot fail the job; mend --watchdog")
 
 
-@dataclass(frozen=True, slots=True)
-class Owed:
-    """What is owed, and for how long nothing has come out."""
-
-    uploads: int
-    oldest: str
-    """``topic/partition/offset``."""
-    silent_seconds: float
-
-
-class Ledger:
-    """Uploads this process has read and that are not yet written.
-
-    Where all partitions are read and written by one process it is exact. Where a job has several workers, an upload
-    read here may be written elsewhere; then whatever comes out anywhere settles all that was read before.
-    """
+class Backlog:
+    """Uploads that lie in the topic while the group finishes none."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._owed: dict[Place, dict[int, float]] = {}
-        self._written_at = clock()
-        self._has_others = False
-        self._ends: int | None = None
-        self._lock = threading.Lock()
+        self._moved_at = clock()
+        self._committed: int | None = None
+        self._behind = 0
 
-    def read(self, record: KafkaRecord) -> None:
-        """An upload was read."""
-        with self._lock:
-            self._owed.setdefault((record.topic, record.partition), {})[record.offset] = self._clock()
+    def observe(self, uploads: int, committed: int) -> None:
+        """``uploads`` lie beyond the group's offsets, whose sum is ``committed``."""
+        if committed != self._committed or not uploads:
+            self._moved_at = self._clock()
+        self._behind, self._committed = uploads, committed
 
-    def written(self, record: KafkaRecord) -> None:
-        """What answers this upload was acknowledged."""
-        with self._lock:
-            self._written_at = self._clock()
-            place = self._owed.get((record.topic, record.partition))
-            if place is None:
-                self._has_others = True
-            else:
-                place.pop(record.offset, None)
-
-    def has_others(self) -> bool:
-        """Whether other workers read what this one writes."""
-        with self._lock:
-            return self._has_others
-
-    def outputs_end_at(self, ends: int) -> None:
-        """The output topics hold ``ends`` records in all; when that has grown somebody has written."""
-        with self._lock:
-            if self._ends is not None and ends > self._ends:
-                self._written_at = self._clock()
-                if self._has_others:
-                    for place in self._owed.values():
-                        place.clear()
-            self._ends = ends
-
-    def overdue(self, limit_seconds: float) -> Owed | None:
-        """What is owed when nothing was written for so long; else None."""
-        with self._lock:
-            owed = [(at, place, offset) for place, offsets in self._owed.items() for offset, at in offsets.items()]
-            if not owed:
-                return None
-            oldest_at, (topic, partition), offset = min(owed)
-            silent = self._clock() - max(self._written_at, oldest_at)
-            return Owed(len(owed), f"{topic}/{partition}/{offset}", silent) if silent >= limit_seconds else None
+    def overdue(self, limit_seconds: float) -> tuple[int, float] | None:
+        """Uploads, and the seconds in which none was finished, when that is so long; else None."""
+        silent = self._clock() - self._moved_at
+        return (self._behind, silent) if self._behind and silent >= limit_seconds else None
 
     def excuse(self) -> None:
-        """Count the silence from now: the job starts again."""
-        with self._lock:
-            self._written_at = self._clock()
-
-    def forget(self, topics: tuple[str, ...]) -> None:
-        """Nothing of these topics is owed any more: their job is over."""
-        with self._lock:
-            for place in [place for place in self._owed if place[0] in topics]:
-                del self._owed[place]
+        """Count from now: the job starts again."""
+        self._moved_at = self._clock()
 
 
-LEDGER = Ledger()
-"""This process's."""
+@dataclass(frozen=True, slots=True)
+class Senses:
+    """How a watchdog asks the broker; either gives None when it does not answer."""
+
+    outputs_end: Callable[[], int | None] = lambda: None
+    """Records in the output topics; asked only where there are several workers."""
+    behind: Callable[[], tuple[int, int] | None] = lambda: None
+    """Uploads beyond the group's offsets, and the sum of these."""
 
 
 class Watchdog:
-    """Looks at a ledger, says what is overdue once an episode, and remembers it for the readers to raise."""
+    """Looks, says what is overdue once an episode, and remembers it for the readers to raise."""
 
     def __init__(
-        self, options: WatchdogOptions, ledger: Ledger = LEDGER, outputs_end: Callable[[], int | None] = lambda: None
+        self,
+        options: WatchdogOptions,
+        ledger: Ledger = LEDGER,
+        senses: Senses = Senses(),
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """``outputs_end`` asks the broker; it is only called where there are several workers."""
         self._options = options
         self._ledger = ledger
-        self._outputs_end = outputs_end
+        self._backlog = Backlog(clock)
+        self._senses = senses
         self._barked = False
         self._fault: OutputStalled | None = None
 
     def look(self) -> None:
         """Judge once."""
-        if self._ledger.has_others() and (ends := self._outputs_end()) is not None:
-            self._ledger.outputs_end_at(ends)
-        owed = self._ledger.overdue(self._options.limit_seconds)
-        if owed is None:
+        message = self._judge()
+        if message is None:
             if self._barked:
-                _LOGGER.warning("records come out again")
+                _LOGGER.warning("the job moves again")
             self._barked, self._fault = False, None
         elif not self._barked:
             self._barked = True
             count("watchdog_alarms")
-            message = (
-                f"nothing has been written for `{owed.silent_seconds:.0f}` s although {owed.uploads} uploads are owed, "
-                f"the oldest is `{owed.oldest}`; look at the captioner's log and at the runner's checkpoints, then "
-                "stop the job with a savepoint and start it from there"
-            )
             _LOGGER.error(message)
             if self._options.fails:
                 self._fault = OutputStalled(message)
@@ -164,38 +112,47 @@ class Watchdog:
         fault, self._fault = self._fault, None
         if fault is not None:
             self._ledger.excuse()
+            self._backlog.excuse()
             self._barked = False
             raise fault
 
-
-def outputs_end(options: KafkaOptions, topics: tuple[str, ...]) -> int | None:
-    """Sum of the end offsets of topics; None when the broker does not say."""
-    try:
-        client = consumer(options)
-        try:
-            places = [
-                TopicPartition(topic, number) for topic in topics for number in client.partitions_for_topic(topic) or ()
-            ]
-            return sum(client.end_offsets(places).values())
-        finally:
-            client.close()
-    except (KafkaError, CaptionstreamError) as error:
-        _LOGGER.warning("the watchdog cannot see the output topics: `%s`", error)
+    def _judge(self) -> str | None:
+        if self._ledger.has_others() and (ends := self._senses.outputs_end()) is not None:
+            self._ledger.outputs_end_at(ends)
+        if (found := self._senses.behind()) is not None:
+            self._backlog.observe(*found)
+        remedy = "then stop the job with a savepoint and start it from there"
+        if (owed := self._ledger.overdue(self._options.limit_seconds)) is not None:
+            return (
+                f"nothing has been written for `{owed.silent_seconds:.0f}` s although {owed.uploads} uploads are owed, "
+                f"the oldest is `{owed.oldest}`; look at the captioner's log and at the runner's checkpoints, {remedy}"
+            )
+        if (waiting := self._backlog.overdue(self._options.limit_seconds)) is not None:
+            uploads, silent = waiting
+            return (
+                f"`{uploads}` uploads lie in the topic and none was finished for {silent:.0f} s: they are not read, or "
+                f"no checkpoint completes; look at the runner's checkpoints, {remedy}"
+            )
         return None
 
 
 _lock = threading.Lock()
-_started: dict[tuple[WatchdogOptions, KafkaOptions, tuple[str, ...]], Watchdog] = {}
+_started: dict[tuple[WatchdogOptions, KafkaOptions, str, Uploads], Watchdog] = {}
 
 
-def watchdog_for(options: WatchdogOptions, kafka: KafkaOptions, outputs: tuple[str, ...]) -> Watchdog | None:
+def watchdog_for(
+    options: WatchdogOptions, kafka: KafkaOptions, group: str, uploads: Uploads, outputs: tuple[str, ...]
+) -> Watchdog | None:
     """The process's watchdog, looking several times per limit; None when it is off."""
     if not options.limit_seconds:
         return None
     with _lock:
-        key = options, kafka, outputs
+        key = options, kafka, group, uploads
         if key not in _started:
-            _started[key] = watchdog = Watchdog(options, LEDGER, functools.partial(outputs_end, kafka, outputs))
+            senses = Senses(functools.partial(outputs_end, kafka, outputs))
+            if group:
+                senses = Senses(senses.outputs_end, functools.partial(behind, kafka, group, uploads, outputs))
+            _started[key] = watchdog = Watchdog(options, LEDGER, senses)
             pause = max(options.limit_seconds / 8, 0.2)
             threading.Thread(target=_patrol, args=(watchdog, pause), name="watchdog", daemon=True).start()
         return _started[key]

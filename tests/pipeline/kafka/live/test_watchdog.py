@@ -4,7 +4,8 @@ import logging
 
 import pytest
 
-from pipeline.kafka.live.watchdog import Ledger, Owed, Watchdog, WatchdogOptions
+from pipeline.kafka.live.ledger import Ledger, Owed
+from pipeline.kafka.live.watchdog import Backlog, Senses, Watchdog, WatchdogOptions
 from transforms.errors import ConfigInvalid, OutputStalled
 from transforms.values import KafkaRecord
 
@@ -102,7 +103,7 @@ def test_it_says_so_once_an_episode(ledger: Ledger, clock: Clock, caplog: pytest
     ledger.written(upload(5))
     with caplog.at_level(logging.WARNING):
         watchdog.look()
-    assert caplog.records[-1].message == "records come out again"
+    assert caplog.records[-1].message == "the job moves again"
 
 
 def test_it_fails_the_job_when_asked_to_and_gives_it_another_chance(ledger: Ledger, clock: Clock) -> None:
@@ -128,7 +129,7 @@ def test_several_workers_ask_the_broker_one_does_not(ledger: Ledger) -> None:
         asked.append(1)
         return 5
 
-    watchdog = Watchdog(WatchdogOptions(60), ledger, ends)
+    watchdog = Watchdog(WatchdogOptions(60), ledger, Senses(ends))
     watchdog.look()
     assert not asked
     ledger.written(upload(1, partition=9))
@@ -148,3 +149,42 @@ def test_wrong_options_are_refused() -> None:
         WatchdogOptions(-1)
     with pytest.raises(ConfigInvalid, match="the watchdog is off"):
         WatchdogOptions(0, fails=True)
+
+
+def test_uploads_that_nobody_reads_are_missed(clock: Clock) -> None:
+    backlog = Backlog(clock)
+    backlog.observe(40, 100)
+    clock.now += 59
+    backlog.observe(45, 100)
+    assert backlog.overdue(60) is None
+    clock.now += 1
+    backlog.observe(50, 100)
+    assert backlog.overdue(60) == (50, 60.0)
+
+
+def test_a_job_that_is_slow_but_moves_is_none(clock: Clock) -> None:
+    backlog = Backlog(clock)
+    for committed in range(20):
+        backlog.observe(1_000_000, committed)
+        clock.now += 50
+        assert backlog.overdue(60) is None
+
+
+def test_a_quiet_night_is_no_starvation(clock: Clock) -> None:
+    backlog = Backlog(clock)
+    backlog.observe(0, 100)
+    clock.now += 30_000
+    backlog.observe(0, 100)
+    clock.now += 59
+    backlog.observe(5, 100)
+    assert backlog.overdue(60) is None
+
+
+def test_starvation_fails_the_job_in_so_many_words(ledger: Ledger, clock: Clock) -> None:
+    senses = Senses(behind=lambda: (40, 0))
+    watchdog = Watchdog(WatchdogOptions(60, fails=True), ledger, senses, clock)
+    watchdog.look()
+    clock.now += 61
+    watchdog.look()
+    with pytest.raises(OutputStalled, match="`40` uploads lie in the topic and none was finished for 61 s: they are"):
+        watchdog.raise_fault()
