@@ -6,6 +6,7 @@ group, the bag is touched only when somebody waits, and a poll that finds nothin
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -78,6 +79,10 @@ def desk_for(options: CaptionOptions) -> Desk:
                 options.policy.version,
             )
             _desks[options] = Desk(planner, inflight, options.rule, options.policy, options.desk)
+            # A model, Beam and torch are hundreds of thousands of objects that stay: the garbage collector need not
+            # look at them again and again.
+            gc.collect()
+            gc.freeze()
         return _desks[options]
 
 

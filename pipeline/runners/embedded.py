@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import re
 from collections.abc import Sequence
 
@@ -32,6 +33,8 @@ def run_embedded(config: Config, spans: Sequence[Span]) -> dict[str, int]:
     check_topics(config.kafka, (topics.captions, topics.dead_letters, topics.audit))
     pipeline = beam.Pipeline(runner=FnApiRunner(), options=PipelineOptions([]))
     build(pipeline | "Read uploads" >> ReadUploads(config.kafka, spans), config)
+    gc.collect()
+    gc.freeze()  # a model, Beam and torch are hundreds of thousands of objects, looked at again and again
     try:
         result = pipeline.run()
         result.wait_until_finish()
@@ -43,6 +46,7 @@ def run_embedded(config: Config, spans: Sequence[Span]) -> dict[str, int]:
             raise
         raise fault from error
     finally:
+        gc.unfreeze()
         duplicates.forget(config.run_id)
         caption.forget(config.run_id)
     counters = result.metrics().query()["counters"]
