@@ -29,10 +29,18 @@ def add_kafka(command: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--kafka-no-hostname-check", action="store_true", help="take a trusted certificate of any host's name"
     )
+    group.add_argument(
+        "--kafka-option",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="setting of kafka-python's clients, for example fetch_max_wait_ms=100; repeatable",
+    )
 
 
 def kafka_options(arguments: argparse.Namespace) -> KafkaOptions:
     """What `add_kafka` was told. Raises `ConfigInvalid`."""
+    from pipeline.kafka.client_options import parse_client_options
     from pipeline.kafka.connection import KafkaOptions
 
     security = Security(
@@ -46,4 +54,9 @@ def kafka_options(arguments: argparse.Namespace) -> KafkaOptions:
         key_password=arguments.kafka_key_password,
         check_hostname=not arguments.kafka_no_hostname_check,
     )
-    return KafkaOptions(arguments.bootstrap_servers, client_id=arguments.client_id, security=security)
+    return KafkaOptions(
+        arguments.bootstrap_servers,
+        client_id=arguments.client_id,
+        security=security,
+        client_options=parse_client_options(arguments.kafka_option),
+    )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 from kafka.errors import KafkaError
 
+from pipeline.kafka.client_options import ClientOptions, check_client_options, for_client
 from pipeline.kafka.network import NetClient, explain
 from pipeline.kafka.produce import KeySerializer
 from pipeline.kafka.security import Security
@@ -27,9 +27,12 @@ class KafkaOptions:
     """For a first answer."""
     client_id: str = "captionstream"
     security: Security = Security()
+    client_options: ClientOptions = ()
+    """Further settings of kafka-python's clients, each for those that know it."""
 
     def __post_init__(self) -> None:
         """Raise `ConfigInvalid` naming the option that mends it."""
+        check_client_options(self.client_options)
         for server in self.bootstrap_servers.split(","):
             host, _, port = server.strip().rpartition(":")
             if not host or not port.isdigit() or not 0 < int(port) < 65536:
@@ -81,7 +84,7 @@ def admin(options: KafkaOptions) -> Any:
     return _connect(KafkaAdminClient, options, {})
 
 
-def _connect(make: Callable[..., Any], options: KafkaOptions, settings: Mapping[str, Any]) -> Any:
+def _connect(make: type[Any], options: KafkaOptions, settings: dict[str, Any]) -> Any:
     """A client that has had an answer. Raises `BrokerRefused`, `BrokerUnreachable` or `ConfigInvalid`."""
     made: list[NetClient] = []
 
@@ -90,7 +93,8 @@ def _connect(make: Callable[..., Any], options: KafkaOptions, settings: Mapping[
         return made[-1]
 
     try:
-        return make(**{**client_settings(options), **settings}, kafka_client=network)
+        everything = client_settings(options) | settings | for_client(options.client_options, make)
+        return make(**everything, kafka_client=network)
     except KafkaError as error:
         refusals = [client.refusal for client in made if client.refusal is not None]
         for client in made:
