@@ -65,6 +65,7 @@ class Scene:
         self.ids: list[str] = []
         self.poisoned: list[str] = []
         self._runs: list[subprocess.Popen[bytes]] = []
+        self._jobs: list[str] = []
         self.watch = Watch(self)
 
     # What goes in
@@ -158,8 +159,12 @@ class Scene:
             assert process.poll() is None, said.decode()
             assert time.monotonic() < deadline, f"not submitted in {LIMIT} s: {said.decode()}"
             time.sleep(0.1)
-        self.job = self.flink.job(self.name)
-        return self.job
+        while (job := self.flink.job(self.name)).id in self._jobs:  # the one before, until the new one is up
+            assert time.monotonic() < deadline, f"no new job in {LIMIT} s"
+            time.sleep(0.1)
+        self._jobs.append(job.id)
+        self.job = job
+        return job
 
     @property
     def checkpoints(self) -> Path:

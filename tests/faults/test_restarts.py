@@ -17,6 +17,7 @@ def test_stop_with_savepoint_and_resume(scene: Callable[..., Scene]) -> None:
     case.start()
     pending = case.hold(leaders=16, copies=10)
     savepoint = case.job.stop_with_savepoint(case.folder / "savepoints")
+    case.wait(lambda: case.committed() == len(case.ids), "the group knows of all that the savepoint holds")
     case.leaders(3)
     case.start("--resume", savepoint)
     case.wait(lambda: case.job.checkpoints().restored == 1, "it went on from the savepoint")
