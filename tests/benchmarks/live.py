@@ -36,14 +36,15 @@ DISTINCT = 500
 """Photos that are made; beyond that each gets other bytes at its end, and another merchant."""
 
 
-def feed(servers: str, rate: float, seconds: float) -> None:
-    """Offer uploads at a steady rate; in a process of its own."""
+def feed(servers: str, rate: float, seconds: float, go: Any) -> None:
+    """Offer uploads at a steady rate, once told to; in a process of its own."""
     pictures = [photo(number) for number in range(min(DISTINCT, int(rate * seconds * (1 - COPIES)) + 1))]
     client, encoder, rng = (
         KafkaProducer(bootstrap_servers=servers, linger_ms=5),
         Encoder("image_upload"),
         random.Random(1),
     )
+    go.wait()
     due, made = time.time(), 0
     for number in range(int(rate * seconds)):
         if number and rng.random() < COPIES:
@@ -153,13 +154,14 @@ def main(options: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory(prefix="captionstream-bench-") as folder, LocalKafka() as broker:
         broker.create_topics(NAMES)
         servers = broker.bootstrap_servers
+        context = multiprocessing.get_context("spawn")
+        go = context.Event()
+        feeder = context.Process(target=feed, args=(servers, options.rate, options.seconds, go), daemon=True)
+        feeder.start()
         job, output = Job(servers, Path(folder), options), Output(servers)
         try:
             _warm(servers, output, job)
-            feeder = multiprocessing.get_context("spawn").Process(
-                target=feed, args=(servers, options.rate, options.seconds)
-            )
-            feeder.start()
+            go.set()
             line = _watch(job, output, feeder, total, options)
         finally:
             job.stop()
@@ -183,12 +185,14 @@ def _watch(job: Job, output: Output, feeder: Any, total: int, options: argparse.
     begin, first, rows = time.monotonic(), job.weigh(), []
     told, quiet, seen = begin, begin, output.count
     ended: float | None = None
-    at_end = 0
+    at_half, at_end = 0, 0
     while len(output.ages) <= total and time.monotonic() - quiet < 30:
         output.poll()
         now = time.monotonic()
         if output.count > seen:
             quiet, seen = now, output.count
+        if not at_half and now - begin >= options.seconds / 2:
+            at_half = len(output.ages)
         if ended is None and not feeder.is_alive():
             ended, at_end = now, len(output.ages)
             if options.overload:
@@ -207,7 +211,9 @@ def _watch(job: Job, output: Output, feeder: Any, total: int, options: argparse.
         "of": total + 1,
         "seconds": round(seconds, 1),
         "captions_per_second": round(len(ages) / seconds, 1),
-        "behind_when_the_feed_ended": total - at_end,
+        "captions_per_second_second_half": round((at_end - at_half) / (options.seconds / 2), 1),
+        "behind_at_half": round(total / 2) - at_half,
+        "behind_at_end": total - at_end,
         "latency_p50_s": round(ages[done // 2], 3) if ages else None,
         "latency_p99_s": round(ages[min(int(done * 0.99), done - 1)], 3) if ages else None,
         "python_cpu_ms": round(1000 * (last["python_cpu"] - first["python_cpu"]) / done, 2),

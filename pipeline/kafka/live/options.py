@@ -20,8 +20,8 @@ class Pace:
     """After it found nothing a partition is asked again so much later."""
     wait_seconds: float = 0.02
     """A bundle waits so long for its first record."""
-    max_records: int = 200
-    max_seconds: float = 0.5
+    max_records: int = 50
+    max_seconds: float = 0.25
     discover_seconds: float = 10.0
     """Between two looks for new partitions and, with a pattern, new topics."""
 
