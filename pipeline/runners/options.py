@@ -17,7 +17,7 @@ RUNNER_NAMES = {
 }
 """Beam's name → ours. A portable job server is taken for Flink's; Prism has a runner of its own."""
 
-BUNDLE_MILLIS = 20
+BUNDLE_MILLIS = 100
 """A bundle of a keyed stage is ended after this, so that its output goes on; see the latency table in docs."""
 MAX_BUNDLE = 1000
 CHECKPOINT_MILLIS = 10_000

@@ -25,9 +25,8 @@ def flatten(image: Image.Image, factor: int = 1) -> Image.Image:
     """
     image.load()
     if image.mode == "RGB" and factor == 1 and "transparency" not in image.info:
-        plain = image.copy()
-        plain.info = {}  # comments and GPS stay behind
-        return plain
+        # The same pixels, not a copy of a megabyte; comments and GPS stay behind.
+        return Image.Image()._new(image.im)
     width, height = image.size
     bounds = _bounds(image)
     flat = Image.new("RGB", (-(-width // factor), -(-height // factor)))

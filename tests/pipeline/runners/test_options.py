@@ -20,7 +20,7 @@ def test_flink_is_told_what_keeps_the_promises() -> None:
         "--checkpoint_timeout_millis=600000",
         "--finish_bundle_before_checkpointing",
         "--max_bundle_size=128",
-        "--max_bundle_time_mills=20",
+        "--max_bundle_time_mills=100",
         "--state_backend=rocksdb",
         "--externalized_checkpoints_enabled",
         "--retain_externalized_checkpoints_on_cancellation",
