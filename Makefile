@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-fast lint bench lock clean
+.PHONY: demo test test-fast test-faults lint bench lock clean
 
 demo: $(READY)
 	$(BIN)/captionstream demo
@@ -13,7 +13,12 @@ test: $(READY)
 	$(BIN)/pytest
 
 test-fast: $(READY)
-	$(BIN)/pytest -m "not broker and not flink and not model"
+	$(BIN)/pytest -m "not broker and not flink and not model and not slow"
+
+# Every fault case on real processes; SEEDS=1,2,3 runs each three times, its moments drawn from the seed.
+SEEDS ?= 1
+test-faults: $(READY)
+	FAULT_SEEDS=$(SEEDS) $(BIN)/pytest -m "" tests/faults
 
 lint: $(READY)
 	$(BIN)/ruff format --check .
@@ -34,6 +39,7 @@ $(READY): requirements.lock pyproject.toml
 lock: $(READY)
 	$(BIN)/uv pip compile --quiet pyproject.toml --extra local --group dev --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --no-header --no-annotate --output-file requirements.lock
+	@echo "renew deploy/dataflow/requirements.lock too: docs/deploying.md, at its end"
 
 clean:
 	rm -rf $(VENV) captionstream-report.html

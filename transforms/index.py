@@ -89,6 +89,7 @@ class DuplicateIndex:
             sha256,
             veto,
             candidate.fingerprint if kind == "leader" else None,
+            origin.topic,
             origin.partition,
             origin.offset,
             record.timestamp_ms,
@@ -108,6 +109,7 @@ class DuplicateIndex:
             b"",
             "",
             None,
+            origin.topic,
             origin.partition,
             origin.offset,
             record.timestamp_ms,
@@ -195,16 +197,15 @@ def _hash_word(mark: Fingerprint) -> np.uint64:
 
 def _older(candidate: Candidate, deletion: IndexEntry) -> bool:
     origin = origin_of(candidate.record)
-    return _precedes((origin.partition, origin.offset, candidate.record.timestamp_ms), deletion)
+    return _precedes((origin.topic, origin.partition), origin.offset, candidate.record.timestamp_ms, deletion)
 
 
 def _before(entry: IndexEntry, deletion: IndexEntry) -> bool:
-    return _precedes((entry.partition, entry.offset, entry.timestamp_ms), deletion)
+    return _precedes((entry.topic, entry.partition), entry.offset, entry.timestamp_ms, deletion)
 
 
-def _precedes(place: tuple[int, int, int], deletion: IndexEntry) -> bool:
+def _precedes(place: tuple[str, int], offset: int, timestamp_ms: int, deletion: IndexEntry) -> bool:
     """Order of two records of one image, as first sent: by offset in a partition, by time across partitions."""
-    partition, offset, timestamp_ms = place
-    if partition == deletion.partition:
+    if place == (deletion.topic, deletion.partition):
         return offset < deletion.offset
     return timestamp_ms <= deletion.timestamp_ms

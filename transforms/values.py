@@ -193,6 +193,7 @@ class IndexEntry:
     """The attributes that forbid a merge when they differ, rendered."""
     fingerprint: Fingerprint | None
     """Leaders only."""
+    topic: str
     partition: int
     offset: int
     timestamp_ms: int

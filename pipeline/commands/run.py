@@ -73,6 +73,7 @@ def run(parsed: argparse.Namespace) -> int:
 
     config = replace(job_config(parsed), is_replay=False)
     live = live_read(parsed, config)
+    from pipeline.kafka.live.watchdog import overseer_for
     from pipeline.kafka.offsets import Starts, resolve_starts
     from pipeline.kafka.positions import COMMITTED, EARLIEST, LATEST, Moment
     from pipeline.kafka.source import ReadLive
@@ -102,7 +103,8 @@ def run(parsed: argparse.Namespace) -> int:
             say(f"{position.topic} partition {position.partition}: from offset {position.offset}")
     job = submission(parsed, config, savepoint)
     savepoints = f"{address(parsed.checkpoint_dir).rstrip('/')}/savepoints" if parsed.checkpoint_dir else ""
-    submit(config, ReadLive(live, starts.positions), job, parsed.job_name, savepoints, say)
+    oversee = overseer_for(live.watchdog, live.kafka, live.group, live.uploads, live.outputs)
+    submit(config, ReadLive(live, starts.positions), job, parsed.job_name, savepoints, oversee, say)
     return 0
 
 

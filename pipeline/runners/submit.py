@@ -21,7 +21,7 @@ from pipeline.runners.embedded import job_error
 from pipeline.runners.job_server import runner_version, server_jar
 from pipeline.runners.options import FLINK, Options, Submission, address, arguments, beam_options
 from transforms import caption, duplicates
-from transforms.errors import ConfigInvalid, JobError
+from transforms.errors import ConfigInvalid, JobError, OutputStalled
 from transforms.inflight import captioner_for
 from transforms.metrics import NAMESPACE
 
@@ -44,12 +44,14 @@ def submit(
     job: Submission,
     name: str,
     savepoints: str = "",
+    oversee: Callable[[], None] = lambda: None,
     say: Callable[[str], None] = lambda line: None,
 ) -> dict[str, int]:
     """Run the job until it ends; returns its counters where the runner tells them.
 
     On `KeyboardInterrupt` a job on Flink is stopped with a savepoint at the address ``savepoints``, any other is
-    cancelled, and the interrupt is raised again. Raises `ConfigInvalid` before anything is submitted, and `JobError`.
+    cancelled, and the interrupt is raised again. ``oversee`` is called twice a second; when it raises
+    `OutputStalled` the job is cancelled. Raises `ConfigInvalid` before anything is submitted, and `JobError`.
     """
     options = beam_options(job)
     check(job, options, beam.__version__, runner_version(job))
@@ -69,7 +71,10 @@ def submit(
             return {}
         say(f"job `{options['job_name'][-1]}` is submitted; Ctrl-C stops it")
         try:
-            _wait(result)
+            _wait(result, oversee)
+        except OutputStalled:
+            result.cancel()
+            raise
         except KeyboardInterrupt:
             _stop(result, find(options["job_name"][-1]) if find else None, savepoints, say)
             raise
@@ -112,9 +117,10 @@ def _faults() -> Iterator[None]:
         raise fault from error
 
 
-def _wait(result: Any) -> None:
+def _wait(result: Any, oversee: Callable[[], None]) -> None:
     while not PipelineState.is_terminal(result.state):
         time.sleep(POLL_SECONDS)
+        oversee()
     if result.state != PipelineState.DONE:
         with _faults():
             result.wait_until_finish()  # raises with the runner's reason

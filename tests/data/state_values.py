@@ -46,7 +46,7 @@ def state_values() -> dict[type, Any]:
         arrival,
         values.Assignment("leader", values.Role.MEMBER, arrival),
         values.IndexEntry(
-            5, "leader", "leader", "img-1", picture.sha256, "colour=red", mark, 3, 7, samples.NEW_YEAR_MS
+            5, "leader", "leader", "img-1", picture.sha256, "colour=red", mark, "uploads", 3, 7, samples.NEW_YEAR_MS
         ),
         values.GroupState((text,), (candidate,), (deletion,)),
         caption,

@@ -21,6 +21,20 @@ SEEDS = [int(seed) for seed in os.environ.get("FAULT_SEEDS", "1").split(",")]
 """``FAULT_SEEDS=1,2,3 pytest tests/faults -m ''`` runs every case three times."""
 
 
+QUICK = ("mid_generation", "sdk_worker", "broker_stopped", "with_savepoint", "comes_out", "deletion_while")
+"""Part of the names of the cases that `make test` runs; `make test-faults` runs all."""
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.parent == HERE:
+            item.add_marker(pytest.mark.broker)
+            item.add_marker(pytest.mark.flink)
+            if not any(part in item.name for part in QUICK):
+                item.add_marker(pytest.mark.slow)
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "seed" in metafunc.fixturenames:
         metafunc.parametrize("seed", SEEDS)

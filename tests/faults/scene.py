@@ -166,6 +166,10 @@ class Scene:
         self.job = job
         return job
 
+    def said(self) -> str:
+        """What the command has printed, over all its runs."""
+        return "".join(log.read_text() for log in self.folder.glob("run-*.log"))
+
     @property
     def checkpoints(self) -> Path:
         return self.folder / "checkpoints"

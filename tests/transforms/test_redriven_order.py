@@ -38,3 +38,13 @@ def test_order_is_that_of_the_origins() -> None:
     assert precedes(redriven(record(5), 9), record(6))
     assert not precedes(record(8), redriven(record(6), 9))
     assert precedes(redriven(record(5), 1, partition=1), record(6))
+
+
+def test_offsets_of_two_topics_are_not_compared() -> None:
+    upload = candidate("a", offset=5)
+    moved = replace(upload, record=replace(upload.record, topic="other", timestamp_ms=record(99).timestamp_ms))
+    index = DuplicateIndex("shop", SimilarityRule())
+    index.assign(arrival(deletion("a", offset=6)))
+    ((late,), _) = index.assign(arrival(moved))
+    assert late.arrival.candidate is not None
+    assert not late.arrival.candidate.deleted  # it is younger by time, whatever its offset

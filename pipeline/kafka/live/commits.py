@@ -80,12 +80,12 @@ class Committer:
         while True:
             with self._condition:
                 self._condition.wait_for(lambda: self._closed or self._waiting)
-                self._condition.wait_for(lambda: self._closed, timeout=GATHER_SECONDS)
                 if self._closed:
                     return
-            if not self.flush():
-                with self._condition:
-                    self._condition.wait_for(lambda: self._closed, timeout=RETRY_SECONDS)
+            # At once: a job that was stopped ends its workers soon after its last checkpoint. The next ones gather.
+            pause = GATHER_SECONDS if self.flush() else RETRY_SECONDS
+            with self._condition:
+                self._condition.wait_for(lambda: self._closed, timeout=pause)
 
 
 _lock = threading.Lock()

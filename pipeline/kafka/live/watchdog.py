@@ -136,6 +136,38 @@ class Watchdog:
         return None
 
 
+class Overseer:
+    """The launcher's watchdog: a job may be stuck before any worker has a reader, and with it a watchdog."""
+
+    def __init__(
+        self,
+        options: WatchdogOptions,
+        senses: Senses,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Only ``senses.behind`` is asked: this process reads and writes nothing."""
+        self._watchdog = Watchdog(options, Ledger(clock), Senses(behind=senses.behind), clock)
+        self._pause = max(options.limit_seconds / 8, 0.2)
+        self._clock = clock
+        self._due = clock()
+
+    def __call__(self) -> None:
+        """Look when it is time; raises `OutputStalled` when the job is to fail."""
+        if self._clock() >= self._due:
+            self._due = self._clock() + self._pause
+            self._watchdog.look()
+            self._watchdog.raise_fault()
+
+
+def overseer_for(
+    options: WatchdogOptions, kafka: KafkaOptions, group: str, uploads: Uploads, outputs: tuple[str, ...]
+) -> Callable[[], None]:
+    """The launcher's; one that never looks when it is off or there is no group to ask about."""
+    if not options.limit_seconds or not group:
+        return lambda: None
+    return Overseer(options, Senses(behind=functools.partial(behind, kafka, group, uploads, outputs)))
+
+
 _lock = threading.Lock()
 _started: dict[tuple[WatchdogOptions, KafkaOptions, str, Uploads], Watchdog] = {}
 

@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from pipeline.kafka.live.ledger import Ledger, Owed
-from pipeline.kafka.live.watchdog import Backlog, Senses, Watchdog, WatchdogOptions
+from pipeline.kafka.live.watchdog import Backlog, Overseer, Senses, Watchdog, WatchdogOptions
 from transforms.errors import ConfigInvalid, OutputStalled
 from transforms.values import KafkaRecord
 
@@ -188,3 +188,19 @@ def test_starvation_fails_the_job_in_so_many_words(ledger: Ledger, clock: Clock)
     watchdog.look()
     with pytest.raises(OutputStalled, match="`40` uploads lie in the topic and none was finished for 61 s: they are"):
         watchdog.raise_fault()
+
+
+def test_the_launcher_notices_a_job_that_never_began_to_read(clock: Clock) -> None:
+    asked = []
+
+    def behind() -> tuple[int, int]:
+        asked.append(1)
+        return 40, 0
+
+    oversee = Overseer(WatchdogOptions(60, fails=True), Senses(behind=behind), clock)
+    oversee()
+    oversee()
+    assert asked == [1]
+    clock.now += 61
+    with pytest.raises(OutputStalled, match="`40` uploads lie in the topic and none was finished for 61 s"):
+        oversee()
