@@ -18,7 +18,7 @@ from pipeline.local.worker_pool import WorkerPool
 __all__ = ["flink_jars", "kafka", "worker_pool"]
 
 SEEDS = [int(seed) for seed in os.environ.get("FAULT_SEEDS", "1").split(",")]
-"""``FAULT_SEEDS=1,2,3 pytest tests/faults -m ''`` runs every case three times."""
+"""``make test-faults SEEDS=1,2,3`` runs every case three times."""
 
 
 QUICK = ("mid_generation", "sdk_worker", "broker_stopped", "with_savepoint", "comes_out", "deletion_while")
