@@ -6,6 +6,7 @@ group, the bag is touched only when somebody waits, and a poll that finds nothin
 
 from __future__ import annotations
 
+import atexit
 import gc
 import threading
 import time
@@ -62,6 +63,8 @@ class CaptionOptions:
     keep_texts_seconds: float = 61 * 24 * 3600.0
     """Event time after which a group's texts go; longer than the duplicate index keeps its leaders."""
 
+
+atexit.register(gc.unfreeze)  # what `desk_for` freezes; libraries call it a leak where it stays frozen to the end
 
 _lock = threading.Lock()
 _desks: dict[CaptionOptions, Desk] = {}

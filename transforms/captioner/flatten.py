@@ -25,8 +25,9 @@ def flatten(image: Image.Image, factor: int = 1) -> Image.Image:
     """
     image.load()
     if image.mode == "RGB" and factor == 1 and "transparency" not in image.info:
-        # The same pixels, not a copy of a megabyte; comments and GPS stay behind.
-        return Image.Image()._new(image.im)
+        plain = image.copy()
+        plain.info = {}  # comments and GPS stay behind
+        return plain
     width, height = image.size
     bounds = _bounds(image)
     flat = Image.new("RGB", (-(-width // factor), -(-height // factor)))
