@@ -1,6 +1,8 @@
 """Commits finished offsets to the consumer group: for lag tools, and as a start together with a checkpoint.
 
-A runner finalizes one mark a bundle, dozens at each checkpoint; they are gathered and sent in one request.
+A runner finalizes one mark a bundle, dozens at each checkpoint and in any order; those that come while a request is
+under way go together in the next. None waits longer: a job that is stopped ends its workers a tenth of a second after
+the marks of its last savepoint, and what is not sent by then the group never hears of.
 """
 
 from __future__ import annotations
@@ -19,7 +21,6 @@ from transforms.errors import CaptionstreamError
 
 _LOGGER = logging.getLogger(__name__)
 
-GATHER_SECONDS = 0.2
 RETRY_SECONDS = 5.0
 
 
@@ -31,30 +32,38 @@ class Committer:
         self._group = group
         self._client: Any = None
         self._waiting: dict[TopicPartition, int] = {}
+        self._highest: dict[TopicPartition, int] = {}
         self._condition = threading.Condition()
         self._sending = threading.Lock()
         self._closed = False
         self._warned = False
         threading.Thread(target=self._work, name=f"commit-{group}", daemon=True).start()
 
-    def commit(self, topic: str, partition: int, offset: int) -> None:
-        """Commit soon; returns at once. Of several, the highest within a moment wins."""
+    def starts_at(self, topic: str, partition: int, offset: int) -> None:
+        """A reader begins here. Below what was committed it means that the job went back, and so will the group."""
         place = TopicPartition(topic, partition)
         with self._condition:
-            self._waiting[place] = max(offset, self._waiting.get(place, 0))
-            self._condition.notify()
+            if offset < self._highest.get(place, 0):
+                self._highest[place] = offset
+
+    def commit(self, topic: str, partition: int, offset: int) -> None:
+        """Commit soon; returns at once. An offset below one that came before is late, and not committed."""
+        place = TopicPartition(topic, partition)
+        with self._condition:
+            if offset >= self._highest.get(place, 0):
+                self._highest[place] = self._waiting[place] = offset
+                self._condition.notify()
 
     def flush(self) -> bool:
         """Commit now; whether all that waited is committed."""
         with self._sending:
             with self._condition:
                 offsets, self._waiting = self._waiting, {}
-            if not offsets:
-                return True
             try:
                 if self._client is None:
                     self._client = consumer(self._options, group_id=self._group)
-                self._client.commit({place: OffsetAndMetadata(at, "", -1) for place, at in offsets.items()})
+                if offsets:
+                    self._client.commit({place: OffsetAndMetadata(at, "", -1) for place, at in offsets.items()})
             except (KafkaError, CaptionstreamError) as error:
                 with self._condition:
                     self._waiting = offsets | self._waiting
@@ -70,22 +79,24 @@ class Committer:
         with self._condition:
             self._closed = True
             self._condition.notify()
-        self.flush()
+        if self._waiting:
+            self.flush()
         with self._sending:
             if self._client is not None:
                 self._client.close()
                 self._client = None
 
     def _work(self) -> None:
+        done = self.flush()  # connects: the first marks need not wait for it
         while True:
             with self._condition:
-                self._condition.wait_for(lambda: self._closed or self._waiting)
+                if done:
+                    self._condition.wait_for(lambda: self._closed or self._waiting)
+                else:
+                    self._condition.wait_for(lambda: self._closed, timeout=RETRY_SECONDS)
                 if self._closed:
                     return
-            # At once: a job that was stopped ends its workers soon after its last checkpoint. The next ones gather.
-            pause = GATHER_SECONDS if self.flush() else RETRY_SECONDS
-            with self._condition:
-                self._condition.wait_for(lambda: self._closed, timeout=pause)
+            done = self.flush()
 
 
 _lock = threading.Lock()

@@ -9,6 +9,7 @@ from typing import Any
 from apache_beam.coders import Coder
 from apache_beam.utils.timestamp import Timestamp
 
+from pipeline.kafka.live.commits import committer_for
 from pipeline.kafka.live.feed import Feed, feed_for
 from pipeline.kafka.live.ledger import LEDGER
 from pipeline.kafka.live.marks import Mark, MarkCoder, Place
@@ -57,6 +58,8 @@ class PartitionReader(UnboundedReader):
         self._event_ms = 0
         self._has_waited = False
         self._watchdog = watchdog_for(live.watchdog, live.kafka, live.group, live.uploads, live.outputs)
+        if live.group:
+            committer_for(live.kafka, live.group).starts_at(place.topic, place.partition, place.offset)
 
     def start(self) -> bool:
         """The first record, if there is one."""
