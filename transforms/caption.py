@@ -75,18 +75,18 @@ def desk_for(options: CaptionOptions) -> Desk:
     with _lock:
         if options not in _desks:
             inflight = captioner_for(options.captioner)
-            planner = Planner(
-                Library.load(options.prompts),
-                inflight.captioner.info,
-                options.desk.sampling,
-                options.policy.version,
-            )
-            _desks[options] = Desk(planner, inflight, options.rule, options.policy, options.desk)
+            _desks[options] = Desk(planner_for(options), inflight, options.rule, options.policy, options.desk)
             # A model, Beam and torch are hundreds of thousands of objects that stay: the garbage collector need not
             # look at them again and again.
             gc.collect()
             gc.freeze()
         return _desks[options]
+
+
+def planner_for(options: CaptionOptions) -> Planner:
+    """What gives each upload its questions and its record's id; loads the captioner on first use."""
+    info = captioner_for(options.captioner).captioner.info
+    return Planner(Library.load(options.prompts), info, options.desk.sampling, options.policy.version)
 
 
 def forget(job: str) -> None:

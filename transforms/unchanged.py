@@ -27,10 +27,8 @@ import apache_beam as beam
 import numpy as np
 from numpy.typing import NDArray
 
-from transforms.caption import CaptionOptions
-from transforms.captioner.prompts import Library
+from transforms.caption import CaptionOptions, planner_for
 from transforms.errors import InputError
-from transforms.inflight import captioner_for
 from transforms.metrics import count
 from transforms.plan import Planner, event_id
 from transforms.values import Inspected, KafkaRecord
@@ -142,10 +140,7 @@ class SkipUnchanged(beam.DoFn):
         """Read what is published, once per process."""
         with _lock:
             published = _read_once(self._read)
-        options = self._options
-        info, library = captioner_for(options.captioner).captioner.info, Library.load(options.prompts)
-        planner = Planner(library, info, options.desk.sampling, options.policy.version)
-        self._unchanged = Unchanged(published, planner)
+        self._unchanged = Unchanged(published, planner_for(self._options))
 
     def process(self, element: Inspected) -> Iterator[Any]:
         """The upload, or nothing."""

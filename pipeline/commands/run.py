@@ -61,7 +61,11 @@ def add(commands: Any) -> None:
     group.add_argument(
         "--watchdog", default="5m", metavar="DURATION", help="say so when nothing comes out for so long; 0s: off"
     )
-    group.add_argument("--watchdog-fails", action="store_true", help="and let the runner start the job again")
+    group.add_argument(
+        "--watchdog-fails",
+        action="store_true",
+        help="and let the runner start the job again; end it when that does not help",
+    )
     add_job(command)
     add_runner(command, ("flink", "prism", "dataflow"))
 
@@ -73,11 +77,11 @@ def run(parsed: argparse.Namespace) -> int:
 
     config = replace(job_config(parsed), is_replay=False)
     live = live_read(parsed, config)
-    from pipeline.kafka.live.watchdog import overseer_for
+    from pipeline.kafka.live.overseer import overseer_for
     from pipeline.kafka.offsets import Starts, resolve_starts
     from pipeline.kafka.positions import COMMITTED, EARLIEST, LATEST, Moment
     from pipeline.kafka.source import ReadLive
-    from pipeline.runners.options import address
+    from pipeline.runners.places import address
     from pipeline.runners.resume import savepoint_of
     from pipeline.runners.submit import submit
 

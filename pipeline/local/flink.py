@@ -12,8 +12,8 @@ from pipeline.local.flink_job import FlinkJob, find_job
 from pipeline.local.flink_rest import FlinkRest
 from pipeline.local.jars import Progress, fetch, read_lock
 from pipeline.local.java import find_java
-from pipeline.local.ports import free_ports
 from pipeline.local.servers import Server, ServerGroup
+from pipeline.local.settings import free_ports
 from pipeline.local.staging import without_staging
 from transforms.errors import RunnerUnreachable
 

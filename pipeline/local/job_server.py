@@ -12,7 +12,7 @@ from pipeline.local.flink_rest import FlinkRest
 from pipeline.local.jars import Progress, fetch, read_lock
 from pipeline.local.java import find_java
 from pipeline.local.local_server import LocalServer
-from pipeline.local.ports import free_ports
+from pipeline.local.settings import free_ports
 
 IN_PROCESS = "[local]"
 NAME = "Flink job server"

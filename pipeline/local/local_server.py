@@ -9,8 +9,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, Self
 
-from pipeline.local.ports import free_ports
 from pipeline.local.servers import Server, ServerGroup
+from pipeline.local.settings import free_ports
 from transforms.errors import RunnerUnreachable
 
 

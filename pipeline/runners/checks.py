@@ -26,7 +26,7 @@ def check(job: Submission, options: Options, beam_version: str, runner_version: 
         faults += [fault(job, options) for fault in _OF_RUNNER[job.runner]]
     found = [fault for fault in faults if fault]
     if found:
-        raise ConfigInvalid("\n  ".join(found) if len(found) == 1 else "\n  " + "\n  ".join(found))
+        raise ConfigInvalid(found[0] if len(found) == 1 else "\n  " + "\n  ".join(found))
 
 
 def version(text: str) -> tuple[int, ...]:

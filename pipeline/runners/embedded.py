@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import re
 from collections.abc import Sequence
 
 import apache_beam as beam
@@ -15,7 +14,8 @@ from pipeline.graph import build
 from pipeline.kafka.connection import check_topics
 from pipeline.kafka.replay import ReadUploads
 from pipeline.kafka.span import Span
-from transforms import caption, duplicates, errors
+from pipeline.runners.faults import plain_faults
+from transforms import caption, duplicates
 from transforms.inflight import captioner_for
 
 # Beam's state cache sizes values by walking object graphs, 0.2 ms each. No option reaches the embedded worker's.
@@ -36,36 +36,12 @@ def run_embedded(config: Config, spans: Sequence[Span]) -> dict[str, int]:
     gc.collect()
     gc.freeze()  # a model, Beam and torch are hundreds of thousands of objects, looked at again and again
     try:
-        result = pipeline.run()
-        result.wait_until_finish()
-    except Exception as error:
-        if str(error).startswith("KeyboardInterrupt"):  # Beam wraps it when it hits a stage
-            raise KeyboardInterrupt from error
-        fault = job_error(error)
-        if fault is None:
-            raise
-        raise fault from error
+        with plain_faults():
+            result = pipeline.run()
+            result.wait_until_finish()
     finally:
         gc.unfreeze()
         duplicates.forget(config.run_id)
         caption.forget(config.run_id)
     counters = result.metrics().query()["counters"]
     return {counter.key.metric.name: counter.result for counter in counters}
-
-
-def job_error(error: BaseException) -> errors.JobError | None:
-    """The `JobError` behind what a runner raised: it may come as a cause, or only as text from a worker."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, errors.JobError):
-            return type(cause)(_plain(cause.message))
-        cause = cause.__cause__ or cause.__context__
-    for name, message in re.findall(r"transforms\.errors\.(\w+): (.*)", str(error)):
-        kind = getattr(errors, name, None)
-        if isinstance(kind, type) and issubclass(kind, errors.JobError):
-            return kind(_plain(message))
-    return None
-
-
-def _plain(message: str) -> str:
-    return re.sub(r" \[while running .*$", "", message.splitlines()[0])

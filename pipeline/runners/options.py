@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from pipeline.runners.places import address
 from transforms.errors import ConfigInvalid
 from transforms.inflight import ROOM_PER_SLOT
 
@@ -18,13 +19,13 @@ RUNNER_NAMES = {
 """Beam's name → ours. A portable job server is taken for Flink's; Prism has a runner of its own."""
 
 BUNDLE_MILLIS = 100
-"""A bundle of a keyed stage is ended after this, so that its output goes on; see the latency table in docs."""
+"""A bundle of a keyed stage is ended after this, so that its output goes on; README, Measured, gives both sides."""
 MAX_BUNDLE = 1000
 CHECKPOINT_MILLIS = 10_000
 CHECKPOINT_TIMEOUT_MILLIS = 600_000
 
-FLAG = ""
-"""The value of an option that was given without one."""
+FLAG = "\0"
+"""The value of an option that was given without one; no command line can hold it."""
 Options = Mapping[str, tuple[str, ...]]
 """Name without dashes → its values, in order; a flag has the value `FLAG`."""
 
@@ -160,10 +161,3 @@ def _environment(environment: str) -> dict[str, tuple[str, ...]]:
     elif detail:
         options["environment_config"] = (detail,)
     return options
-
-
-def address(place: str) -> str:
-    """A directory of this machine as ``file://``; anything with a scheme as it is."""
-    from pathlib import Path
-
-    return place if "://" in place or place.startswith("file:") else Path(place).absolute().as_uri()

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
-
+from pipeline.runners.places import local_path
 from transforms.errors import ConfigInvalid
 
 LATEST = "latest"
@@ -29,11 +26,3 @@ def savepoint_of(wanted: str, checkpoint_dir: str) -> str:
     if not complete:
         raise ConfigInvalid(f"no complete checkpoint lies below `{folder}`; start without --resume")
     return complete[-1].parent.as_uri()
-
-
-def local_path(place: str) -> Path | None:
-    """The path of a directory on this machine; None for an object store or nothing."""
-    parts = urlsplit(place)
-    if not place or parts.scheme not in ("", "file"):
-        return None
-    return Path(url2pathname(parts.path)).absolute()

@@ -17,9 +17,10 @@ from pipeline.kafka.connection import check_topics
 from pipeline.local.flink_job import FlinkJob
 from pipeline.local.job_server import LocalJobServer
 from pipeline.runners.checks import check
-from pipeline.runners.embedded import job_error
+from pipeline.runners.faults import plain_faults
 from pipeline.runners.job_server import runner_version, server_jar
-from pipeline.runners.options import FLINK, Options, Submission, address, arguments, beam_options
+from pipeline.runners.options import FLINK, Options, Submission, arguments, beam_options
+from pipeline.runners.places import address
 from transforms import caption, duplicates
 from transforms.errors import ConfigInvalid, JobError, OutputStalled
 from transforms.inflight import captioner_for
@@ -64,7 +65,7 @@ def submit(
         options = {"job_name": (name,), **options}
         pipeline = _pipeline(options)
         build(pipeline | "Read uploads" >> read, config)
-        with _faults():
+        with plain_faults():
             result = pipeline.run()
         if "template_location" in options:
             say("the template is written; nothing runs yet")
@@ -106,23 +107,12 @@ def _pipeline(options: Options) -> beam.Pipeline:
         raise ConfigInvalid(f"Beam refuses the options: `{' '.join(str(error).split())[:500]}`; mend them") from error
 
 
-@contextlib.contextmanager
-def _faults() -> Iterator[None]:
-    try:
-        yield
-    except Exception as error:
-        fault = job_error(error)
-        if fault is None:
-            raise
-        raise fault from error
-
-
 def _wait(result: Any, oversee: Callable[[], None]) -> None:
     while not PipelineState.is_terminal(result.state):
         time.sleep(POLL_SECONDS)
         oversee()
     if result.state != PipelineState.DONE:
-        with _faults():
+        with plain_faults():
             result.wait_until_finish()  # raises with the runner's reason
         raise JobError(f"the job ended as `{result.state}`; look at the runner's log")
 
@@ -145,7 +135,7 @@ def _stop(result: Any, job: FlinkJob | None, savepoints: str, say: Callable[[str
 def _counters(result: Any) -> dict[str, int]:
     try:
         counters = result.metrics().query()["counters"]
-    except (NotImplementedError, AttributeError):  # not every runner tells
+    except NotImplementedError:  # not every runner tells
         return {}
     ours = [counter for counter in counters if counter.key.metric.namespace == NAMESPACE]
     return {counter.key.metric.name: counter.result for counter in ours if counter.result is not None}

@@ -83,12 +83,6 @@ class Ledger:
         with self._lock:
             self._written_at = self._clock()
 
-    def forget(self, topics: tuple[str, ...]) -> None:
-        """Nothing of these topics is owed any more: their job is over."""
-        with self._lock:
-            for place in [place for place in self._owed if place[0] in topics]:
-                del self._owed[place]
-
 
 LEDGER = Ledger()
 """This process's."""

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from pipeline.kafka.connection import KafkaOptions
+from pipeline.kafka.live.backlog import REMEDY, Backlog
 from pipeline.kafka.live.ends import behind, outputs_end
 from pipeline.kafka.live.ledger import LEDGER, Ledger
 from pipeline.kafka.positions import Uploads
@@ -40,30 +41,10 @@ class WatchdogOptions:
         if self.fails and not self.limit_seconds:
             raise ConfigInvalid("the watchdog is off (`0` s) and cannot fail the job; mend --watchdog")
 
-
-class Backlog:
-    """Uploads that lie in the topic while the group finishes none."""
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._moved_at = clock()
-        self._committed: int | None = None
-        self._behind = 0
-
-    def observe(self, uploads: int, committed: int) -> None:
-        """``uploads`` lie beyond the group's offsets, whose sum is ``committed``."""
-        if committed != self._committed or not uploads:
-            self._moved_at = self._clock()
-        self._behind, self._committed = uploads, committed
-
-    def overdue(self, limit_seconds: float) -> tuple[int, float] | None:
-        """Uploads, and the seconds in which none was finished, when that is so long; else None."""
-        silent = self._clock() - self._moved_at
-        return (self._behind, silent) if self._behind and silent >= limit_seconds else None
-
-    def excuse(self) -> None:
-        """Count from now: the job starts again."""
-        self._moved_at = self._clock()
+    @property
+    def pause_seconds(self) -> float:
+        """Between two looks: several in each limit."""
+        return max(self.limit_seconds / 8, 0.2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,51 +102,12 @@ class Watchdog:
             self._ledger.outputs_end_at(ends)
         if (found := self._senses.behind()) is not None:
             self._backlog.observe(*found)
-        remedy = "then stop the job with a savepoint and start it from there"
         if (owed := self._ledger.overdue(self._options.limit_seconds)) is not None:
             return (
                 f"nothing has been written for `{owed.silent_seconds:.0f}` s although {owed.uploads} uploads are owed, "
-                f"the oldest is `{owed.oldest}`; look at the captioner's log and at the runner's checkpoints, {remedy}"
+                f"the oldest is `{owed.oldest}`; look at the captioner's log and at the runner's checkpoints, {REMEDY}"
             )
-        if (waiting := self._backlog.overdue(self._options.limit_seconds)) is not None:
-            uploads, silent = waiting
-            return (
-                f"`{uploads}` uploads lie in the topic and none was finished for {silent:.0f} s: they are not read, or "
-                f"no checkpoint completes; look at the runner's checkpoints, {remedy}"
-            )
-        return None
-
-
-class Overseer:
-    """The launcher's watchdog: a job may be stuck before any worker has a reader, and with it a watchdog."""
-
-    def __init__(
-        self,
-        options: WatchdogOptions,
-        senses: Senses,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        """Only ``senses.behind`` is asked: this process reads and writes nothing."""
-        self._watchdog = Watchdog(options, Ledger(clock), Senses(behind=senses.behind), clock)
-        self._pause = max(options.limit_seconds / 8, 0.2)
-        self._clock = clock
-        self._due = clock()
-
-    def __call__(self) -> None:
-        """Look when it is time; raises `OutputStalled` when the job is to fail."""
-        if self._clock() >= self._due:
-            self._due = self._clock() + self._pause
-            self._watchdog.look()
-            self._watchdog.raise_fault()
-
-
-def overseer_for(
-    options: WatchdogOptions, kafka: KafkaOptions, group: str, uploads: Uploads, outputs: tuple[str, ...]
-) -> Callable[[], None]:
-    """The launcher's; one that never looks when it is off or there is no group to ask about."""
-    if not options.limit_seconds or not group:
-        return lambda: None
-    return Overseer(options, Senses(behind=functools.partial(behind, kafka, group, uploads, outputs)))
+        return self._backlog.overdue(self._options.limit_seconds)
 
 
 _lock = threading.Lock()
@@ -185,8 +127,9 @@ def watchdog_for(
             if group:
                 senses = Senses(senses.outputs_end, functools.partial(behind, kafka, group, uploads, outputs))
             _started[key] = watchdog = Watchdog(options, LEDGER, senses)
-            pause = max(options.limit_seconds / 8, 0.2)
-            threading.Thread(target=_patrol, args=(watchdog, pause), name="watchdog", daemon=True).start()
+            threading.Thread(
+                target=_patrol, args=(watchdog, options.pause_seconds), name="watchdog", daemon=True
+            ).start()
         return _started[key]
 
 

@@ -29,10 +29,11 @@ def test_properties_are_escaped_for_java():
     assert settings.properties({"a": "C:\\x", "b": "图😀"}) == "a=C:\\\\x\nb=\\u56fe\\ud83d\\ude00\n"
 
 
-def test_free_ports_are_two_that_can_be_bound():
-    first, second = settings.free_ports()
-    assert first != second
-    for port in (first, second):
+@pytest.mark.parametrize("count", [1, 2, 9])
+def test_free_ports_are_different_and_can_be_bound(count):
+    ports = settings.free_ports(count)
+    assert len(set(ports)) == count
+    for port in ports:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", port))
 

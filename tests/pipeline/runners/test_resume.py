@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.runners.resume import local_path, savepoint_of
+from pipeline.runners.resume import savepoint_of
 from transforms.errors import ConfigInvalid
 
 
@@ -42,9 +42,3 @@ def test_without_a_checkpoint_there_is_nothing_to_resume(tmp_path: Path) -> None
 def test_elsewhere_is_not_searched(place: str) -> None:
     with pytest.raises(ConfigInvalid, match=f"`{place or 'nowhere'}` is not on this machine.*--resume ADDRESS"):
         savepoint_of("latest", place)
-
-
-def test_local_paths() -> None:
-    assert local_path("file:///a%20b") == Path("/a b")
-    assert local_path("rel") == Path.cwd() / "rel"
-    assert local_path("gs://x/y") is None

@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from pipeline.kafka.live.ledger import Ledger, Owed
-from pipeline.kafka.live.watchdog import Backlog, Overseer, Senses, Watchdog, WatchdogOptions
+from pipeline.kafka.live.watchdog import Senses, Watchdog, WatchdogOptions
 from transforms.errors import ConfigInvalid, OutputStalled
 from transforms.values import KafkaRecord
 
@@ -137,47 +137,11 @@ def test_several_workers_ask_the_broker_one_does_not(ledger: Ledger) -> None:
     assert asked == [1]
 
 
-def test_a_finished_job_owes_nothing(ledger: Ledger, clock: Clock) -> None:
-    ledger.read(upload(1))
-    ledger.forget(("uploads",))
-    clock.now += 1000
-    assert ledger.overdue(60) is None
-
-
 def test_wrong_options_are_refused() -> None:
     with pytest.raises(ConfigInvalid, match="watchdog limit `-1` s is negative; mend --watchdog"):
         WatchdogOptions(-1)
     with pytest.raises(ConfigInvalid, match="the watchdog is off"):
         WatchdogOptions(0, fails=True)
-
-
-def test_uploads_that_nobody_reads_are_missed(clock: Clock) -> None:
-    backlog = Backlog(clock)
-    backlog.observe(40, 100)
-    clock.now += 59
-    backlog.observe(45, 100)
-    assert backlog.overdue(60) is None
-    clock.now += 1
-    backlog.observe(50, 100)
-    assert backlog.overdue(60) == (50, 60.0)
-
-
-def test_a_job_that_is_slow_but_moves_is_none(clock: Clock) -> None:
-    backlog = Backlog(clock)
-    for committed in range(20):
-        backlog.observe(1_000_000, committed)
-        clock.now += 50
-        assert backlog.overdue(60) is None
-
-
-def test_a_quiet_night_is_no_starvation(clock: Clock) -> None:
-    backlog = Backlog(clock)
-    backlog.observe(0, 100)
-    clock.now += 30_000
-    backlog.observe(0, 100)
-    clock.now += 59
-    backlog.observe(5, 100)
-    assert backlog.overdue(60) is None
 
 
 def test_starvation_fails_the_job_in_so_many_words(ledger: Ledger, clock: Clock) -> None:
@@ -188,19 +152,3 @@ def test_starvation_fails_the_job_in_so_many_words(ledger: Ledger, clock: Clock)
     watchdog.look()
     with pytest.raises(OutputStalled, match="`40` uploads lie in the topic and none was finished for 61 s: they are"):
         watchdog.raise_fault()
-
-
-def test_the_launcher_notices_a_job_that_never_began_to_read(clock: Clock) -> None:
-    asked = []
-
-    def behind() -> tuple[int, int]:
-        asked.append(1)
-        return 40, 0
-
-    oversee = Overseer(WatchdogOptions(60, fails=True), Senses(behind=behind), clock)
-    oversee()
-    oversee()
-    assert asked == [1]
-    clock.now += 61
-    with pytest.raises(OutputStalled, match="`40` uploads lie in the topic and none was finished for 61 s"):
-        oversee()

@@ -1,6 +1,6 @@
 """What is said of a job that stops."""
 
-from pipeline.runners.embedded import job_error
+from pipeline.runners.faults import job_error
 from transforms.errors import BrokerUnreachable, CaptionerBroken
 
 
