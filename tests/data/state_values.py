@@ -1,4 +1,4 @@
-"""One value of every class that crosses a shuffle or lies in state, for golden bytes and round trips."""
+"""One value of every class that crosses a shuffle, lies in state or marks a source, for goldens and round trips."""
 
 from __future__ import annotations
 
@@ -7,11 +7,17 @@ from typing import Any
 
 from data import samples
 
+from pipeline.kafka.live.marks import Known, Place
+from pipeline.kafka.positions import Position
 from transforms import values
+from transforms.coders import CROSSING
+
+KEPT = (*CROSSING, Place, Known)
+"""What lies in a savepoint, and so must be read by every later version."""
 
 
 def state_values() -> dict[type, Any]:
-    """One value of every class that crosses a shuffle, every field set. Later fields take their default.
+    """One value of every class in `KEPT`, every field set. Later fields take their default.
 
     The picture is a part of the record's value, but for the caption, whose picture was scaled.
     """
@@ -56,5 +62,7 @@ def state_values() -> dict[type, Any]:
         values.DeadLetter(record, "Fetch image", "image_missing", False, "message", "ImageMissing", "frames"),
         outgoing,
         values.Publication((outgoing,), (outgoing, outgoing)),
+        Place("uploads", 3, 4_294_967_296, 1_700_000_000_000),
+        Known((Position("uploads", 0, 5), Position("图", 7, 0))),
     )
     return {type(value): value for value in known}

@@ -7,7 +7,6 @@ import random
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from faults.gated import lines
 from faults.promises import Published, Texts, check_promises, texts_of
+from faults.watch import Watch
 from kafka import TopicPartition
 from live.shop import Shop, product_png
 from PIL import Image
@@ -66,7 +66,7 @@ class Scene:
         self.poisoned: list[str] = []
         self._runs: list[subprocess.Popen[bytes]] = []
         self._jobs: list[str] = []
-        self.watch = Watch(self)
+        self.watch = Watch(self.shop.kafka, (self.names["captions"], self.names["dead"]))
 
     # What goes in
 
@@ -290,43 +290,6 @@ class Scene:
             if run.poll() is None:
                 run.send_signal(signal.SIGTERM)
             run.wait(LIMIT)
-
-
-class Watch:
-    """The consumer that reads while things break: captions and dead letters as they come, none ever taken back."""
-
-    def __init__(self, scene: Scene) -> None:
-        self.seen: set[str] = set()
-        self._topics = [scene.names["captions"], scene.names["dead"]]
-        self._options = scene.shop.kafka
-        self._records: list[tuple[str, int, int]] = []
-        self._stop = threading.Event()
-        self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._read, daemon=True)
-        self._thread.start()
-
-    def check(self) -> None:
-        """It was not itself broken, and saw no offset twice."""
-        assert self._error is None, self._error
-        assert len(self._records) == len(set(self._records))
-
-    def close(self) -> None:
-        self._stop.set()
-        self._thread.join(30)
-
-    def _read(self) -> None:
-        try:
-            client = consumer(self._options, auto_offset_reset="earliest")
-            places = [TopicPartition(t, p) for t in self._topics for p in client.partitions_for_topic(t)]
-            client.assign(places)
-            while not self._stop.is_set():
-                for batch in client.poll(100).values():
-                    for record in batch:
-                        self._records.append((record.topic, record.partition, record.offset))
-                        self.seen.add((record.key or b"").decode())
-            client.close()
-        except BaseException as error:
-            self._error = error
 
 
 def _partition(image_id: str) -> int:

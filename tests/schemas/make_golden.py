@@ -17,10 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import fastavro
-from data.state_values import state_values
+from data.state_values import KEPT, state_values
 
 from schemas.state import HISTORY, VERSION, StateCodec, schema_of
-from transforms.coders import CROSSING
 
 TOPICS = ("image_upload", "caption", "audit")
 MOMENT = datetime(2026, 1, 1, 12, 30, 15, 250_000, tzinfo=UTC)
@@ -161,7 +160,7 @@ def missing() -> dict[Path, bytes]:
                 wanted[path.with_suffix(".bin")] = write(schema, value)
                 wanted[path.with_suffix(".json")] = words.encode()
     known = state_values()
-    for cls in CROSSING:
+    for cls in KEPT:
         path = HISTORY / f"v{VERSION}" / f"{cls.__name__}.avsc"
         wanted[path] = (json.dumps(schema_of(cls), indent=1) + "\n").encode()
         wanted[path.with_suffix(".bin")] = StateCodec(cls).encode(known[cls])

@@ -5,12 +5,11 @@ from typing import Any
 
 import make_golden
 import pytest
-from data.state_values import state_values
+from data.state_values import KEPT, state_values
 from make_golden import TOPICS, plain, read, write
 
 from schemas.codec import FOLDER
 from schemas.state import HISTORY, VERSION, StateCodec, schema_of
-from transforms.coders import CROSSING
 
 PUBLISHED = [
     (topic, int(path.stem[1:])) for topic in TOPICS for path in sorted((FOLDER / "history" / topic).glob("v*.avsc"))
@@ -93,7 +92,7 @@ def test_every_field_that_came_after_v1_has_a_default(topic: str, version: int) 
         assert name in first or "default" in field, f"{name} needs a default"
 
 
-@pytest.mark.parametrize("cls", CROSSING, ids=lambda cls: cls.__name__)
+@pytest.mark.parametrize("cls", KEPT, ids=lambda cls: cls.__name__)
 def test_the_state_schema_is_the_published_one(cls: type) -> None:
     published = (HISTORY / f"v{VERSION}" / f"{cls.__name__}.avsc").read_text()
     assert schema_of(cls) == json.loads(published)
@@ -108,7 +107,7 @@ def test_state_of_every_version_is_read(path: Path) -> None:
     assert StateCodec(cls).decode(data) == value
 
 
-@pytest.mark.parametrize("cls", CROSSING, ids=lambda cls: cls.__name__)
+@pytest.mark.parametrize("cls", KEPT, ids=lambda cls: cls.__name__)
 def test_state_of_a_later_version_is_refused(cls: type) -> None:
     data = (HISTORY / f"v{VERSION}" / f"{cls.__name__}.bin").read_bytes()
     words = f"state of `{cls.__name__}` was written by version `200`"
@@ -117,8 +116,8 @@ def test_state_of_a_later_version_is_refused(cls: type) -> None:
     assert "upgrade captionstream" in str(raised.value)
 
 
-def test_every_crossing_class_has_golden_state() -> None:
-    assert set(state_values()) == set(CROSSING)
+def test_every_kept_class_has_golden_state() -> None:
+    assert set(state_values()) == set(KEPT)
     assert {p.stem for p in (HISTORY / "v1").glob("*.bin")} >= {"KafkaRecord", "IndexEntry", "GroupState"}
 
 

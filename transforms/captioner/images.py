@@ -44,7 +44,7 @@ AVIF_SHARE = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A picture whose header was parsed and whose pixels were not decoded. Decode it once, by one method."""
+    """A picture whose header was parsed and whose pixels were not decoded. Decode it once."""
 
     image: ImageFile
     kind: str
@@ -53,18 +53,6 @@ class Opened:
     """Pixels, before the EXIF turn: that is known for certain after decoding only."""
     height: int
     frames: int
-
-    def verify(self) -> bool:
-        """Decode all bytes of the first frame at the least cost. Whether EXIF turns it on its side.
-
-        Raises `ImageCorrupt` or `ImageBomb`.
-        """
-        with _blaming(self.kind):
-            self.image.draft("L", (1, 1))
-            self.image.load()
-            sideways = orientation(self.image) >= 5
-            self.image.close()
-            return sideways
 
     def rgb(self, at_least: int | None = None) -> tuple[Image.Image, bool]:
         """Decode the first frame as `decode_rgb` does. Also whether EXIF turned it on its side."""

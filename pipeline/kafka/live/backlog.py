@@ -29,8 +29,8 @@ class Backlog:
         if not self._behind or silent < limit_seconds:
             return None
         return (
-            f"`{self._behind}` uploads lie in the topic and none was finished for {silent:.0f} s: they are not read, or "
-            f"no checkpoint completes; look at the runner's checkpoints, {REMEDY}"
+            f"`{self._behind}` uploads lie in the topic and none was finished for {silent:.0f} s: they are not read, "
+            f"or no checkpoint completes; look at the runner's checkpoints, {REMEDY}"
         )
 
     def excuse(self) -> None:

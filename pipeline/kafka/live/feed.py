@@ -33,7 +33,10 @@ UNUSED_SECONDS = 300.0
 
 
 class Feed:
-    """The records of one partition, in order, from any offset. One reader at a time."""
+    """The records of one partition, in order, from any offset. One reader at a time: it holds ``lock``.
+
+    It connects with its first read, so that partitions connect beside each other.
+    """
 
     def __init__(
         self,
@@ -45,8 +48,7 @@ class Feed:
         self._options = options
         self._place = TopicPartition(topic, partition)
         self._clock = clock
-        self._client = consumer(options, fetch_max_wait_ms=250)
-        self._client.assign([self._place])
+        self._client: Any = None
         self._buffer: collections.deque[Any] = collections.deque()
         self._next: int | None = None
         self._is_cold = True
@@ -54,6 +56,7 @@ class Feed:
         self._told_lag = 0
         self.used_at = clock()
         self.seeks = 0
+        self.is_closed = False
         self.lock = threading.RLock()
 
     def read(self, offset: int, wait_seconds: float) -> KafkaRecord | None:
@@ -62,6 +65,9 @@ class Feed:
         Raises `OffsetsUnavailable` when retention or a truncation has taken it away.
         """
         self.used_at = self._clock()
+        if self._client is None:
+            self._client = consumer(self._options, fetch_max_wait_ms=250)
+            self._client.assign([self._place])
         if self._next != offset:
             self._client.seek(self._place, offset)
             self._buffer.clear()
@@ -90,8 +96,10 @@ class Feed:
 
     def lag(self) -> int | None:
         """Offsets between the position and the partition's end; None before the broker has said where that is."""
+        if self._client is None or self._next is None:
+            return None
         end = self._client.highwater(self._place)
-        return None if end is None or self._next is None else max(end - self._next, 0)
+        return None if end is None else max(end - self._next, 0)
 
     def report_lag(self) -> None:
         """Move the counter ``lag_<topic>_<partition>`` to the lag: counters are what every runner shows."""
@@ -101,8 +109,10 @@ class Feed:
             self._told_lag = lag
 
     def close(self) -> None:
-        """Disconnect."""
-        self._client.close()
+        """Disconnect, for good."""
+        self.is_closed = True
+        if self._client is not None:
+            self._client.close()
 
     def _fill(self, wait_seconds: float) -> None:
         deadline = self._clock() + (AFTER_SEEK_SECONDS if self._is_cold else wait_seconds)

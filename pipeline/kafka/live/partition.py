@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from apache_beam.coders import Coder
@@ -57,6 +58,7 @@ class PartitionReader(UnboundedReader):
         self._current: KafkaRecord | None = None
         self._event_ms = 0
         self._has_waited = False
+        self._held: Feed | None = None
         self._watchdog = watchdog_for(live.watchdog, live.kafka, live.group, live.uploads, live.outputs)
         if live.group:
             committer_for(live.kafka, live.group).starts_at(place.topic, place.partition, place.offset)
@@ -69,8 +71,7 @@ class PartitionReader(UnboundedReader):
         """The next record, if it is there. Waits a little, once a bundle."""
         if self._watchdog is not None:
             self._watchdog.raise_fault()
-        feed = self._feed()
-        with feed.lock:
+        with self._locked_feed() as feed:
             record = feed.read(self._offset, 0.0 if self._has_waited else self._live.pace.wait_seconds)
             self._has_waited = True
             if record is None:
@@ -103,10 +104,17 @@ class PartitionReader(UnboundedReader):
     def get_checkpoint_mark(self) -> Mark:
         """The position; the next bundle may wait again."""
         self._has_waited = False
-        feed = self._feed()
-        with feed.lock:
+        with self._locked_feed() as feed:
             feed.report_lag()
         return Mark(Place(self._topic, self._partition, self._offset, self._watermark.value_ms), self._live)
 
-    def _feed(self) -> Feed:
-        return feed_for(self._live.kafka, self._topic, self._partition)
+    @contextlib.contextmanager
+    def _locked_feed(self) -> Iterator[Feed]:
+        while True:
+            feed = self._held or feed_for(self._live.kafka, self._topic, self._partition)
+            with feed.lock:
+                if not feed.is_closed:  # as one that nobody used for long
+                    self._held = feed
+                    yield feed
+                    return
+            self._held = None

@@ -1,0 +1,92 @@
+"""Images that are deleted at any moment."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from data import samples
+from data.desk_rig import COPY, LEADER, captions, only, rig
+from data.samples import deletion
+
+from transforms.values import (
+    Caption,
+    GroupState,
+    Tombstone,
+)
+
+
+def test_deleted_while_pending() -> None:
+    with rig(gated=True) as r:
+        r.lead(LEADER)
+        out = r.arrive(COPY)
+        out += r.arrive(deletion("lead", 5))
+        assert [type(o) for o in out] == [Tombstone]
+        r.gate.set()
+        out += r.poll()
+        about_leader = [type(o) for o in out if isinstance(o, Tombstone) or o.record == LEADER.record]
+        assert about_leader == [Tombstone, Caption, Tombstone]
+        assert set(captions(out)) == {"lead", "copy"}
+        assert r.store.cell == GroupState()
+
+
+def test_deleted_while_waiting() -> None:
+    with rig(gated=True) as r:
+        r.lead(LEADER)
+        r.arrive(COPY)
+        r.arrive(deletion("copy", 5))
+        r.gate.set()
+        assert [type(o) for o in r.poll()] == [Caption, Caption, Tombstone]
+        assert r.store.cell is not None
+        assert len(r.store.cell.texts) == 1
+        assert r.store.cell.deletions == ()
+
+
+def test_deleted_leader_takes_its_text_along() -> None:
+    with rig() as r:
+        r.lead(LEADER)
+        r.poll()
+        assert [type(o) for o in r.arrive(deletion("lead", 5))] == [Tombstone]
+        assert r.store.cell == GroupState()
+        made = captions(r.arrive(COPY) + r.poll())
+        assert made["copy"].reused == (False,)
+
+
+def test_unknown_image_gets_its_tombstone_at_once() -> None:
+    with rig() as r:
+        assert only(r.arrive(deletion("nobody", 3))) == Tombstone(deletion("nobody", 3).record, "nobody")
+        assert r.store.calls == ["read"]
+
+
+def test_deletion_that_overtook_its_upload() -> None:
+    with rig() as r:
+        out = r.lead(replace(LEADER, deleted=True)) + r.poll()
+        assert [type(o) for o in out] == [Caption, Tombstone]
+        assert r.store.cell == GroupState()  # its text stands for nobody
+
+
+def test_upload_after_the_deletion_lives() -> None:
+    with rig(gated=True) as r:
+        r.lead(LEADER)
+        r.arrive(deletion("lead", 5))
+        r.arrive(replace(LEADER, record=samples.record(6)))
+        r.gate.set()
+        assert [(type(o), o.record.offset) for o in r.poll()] == [(Caption, 0), (Tombstone, 0), (Caption, 6)]
+
+
+def test_rolled_back_deletion_is_written_again() -> None:
+    with rig(gated=True) as r:
+        r.lead(LEADER)
+        before = r.store.snapshot()
+        r.arrive(deletion("lead", 5))
+        r.store.roll_back(before)
+        r.arrive(deletion("lead", 5))
+        assert r.store.cell is not None
+        assert len(r.store.cell.deletions) == 1
+
+
+def test_leader_id_used_again_reads_the_state() -> None:
+    with rig(gated=True) as r:
+        r.lead(LEADER)
+        r.lead(COPY)  # the index says so though the group lives, its leader having been deleted
+        r.gate.set()
+        assert set(captions(r.poll())) == {"lead", "copy"}

@@ -1,0 +1,116 @@
+"""Texts that are reused, and those that are not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from data import samples
+from data.desk_rig import COPY, LEADER, captions, is_about, library, only, picture, rig
+from data.samples import candidate, fingerprint
+
+from transforms.values import (
+    Caption,
+)
+
+
+@pytest.mark.parametrize("moment", ["before", "during", "after"])
+def test_copy_reuses_the_leaders_text(moment: str) -> None:
+    with rig(gated=True) as r:
+        out = r.lead(LEADER)
+        if moment == "after":
+            r.open()
+            out += r.poll()
+        if moment == "during":
+            out += r.poll(0.0)
+        out += r.arrive(COPY)
+        r.gate.set()
+        out += r.poll()
+        made = captions(out)
+        assert made["lead"].reused == (False,)
+        assert made["lead"].duplicate_of is None
+        assert made["copy"].reused == (True,)
+        assert made["copy"].duplicate_of == "lead"
+        assert made["copy"].hash_distance == 2
+        assert made["copy"].colour_distance == 0.0
+        assert made["copy"].texts == made["lead"].texts
+        assert is_about(made["copy"].texts[0].caption, LEADER)
+        assert r.fake.submitted == 1
+        assert len(out) == 2
+
+
+def test_redelivered_leader_stays_generated() -> None:
+    with rig() as r:
+        r.lead(LEADER)
+        first = only(r.poll())
+        again = only(r.arrive(replace(LEADER, record=samples.record(9))))
+        assert isinstance(first, Caption)
+        assert isinstance(again, Caption)
+        assert again.event_id == first.event_id
+        assert again.reused == (False,)
+        assert r.fake.submitted == 1
+
+
+def test_redelivery_while_pending() -> None:
+    with rig(gated=True) as r:
+        r.lead(LEADER)
+        assert r.arrive(LEADER) == []  # the same record: it is owed one caption
+        assert r.arrive(replace(LEADER, record=samples.record(9))) == []  # sent twice by the shop
+        r.gate.set()
+        out = r.poll()
+        assert [o.record.offset for o in out] == [0, 9]
+        assert len({o.event_id for o in out if isinstance(o, Caption)}) == 1
+        assert r.fake.submitted == 1
+
+
+def test_titles_in_the_prompt_part_the_copies() -> None:
+    one = picture("lead", attributes={"title": "Red mug"})
+    two = picture("b", 2, offset=1, attributes={"title": "Cup"})
+    with rig(prompts=library("Describe {title}.")) as r:
+        made = captions(r.lead(one) + r.arrive(two) + r.poll())
+        assert is_about(made["lead"].texts[0].caption, one)
+        assert is_about(made["b"].texts[0].caption, two)
+        assert made["lead"].texts[0].prompt_sha256 != made["b"].texts[0].prompt_sha256
+        assert r.fake.submitted == 2
+    with rig() as r:
+        made = captions(r.lead(one) + r.arrive(two) + r.poll())
+        assert made["lead"].texts == made["b"].texts
+        assert r.fake.submitted == 1
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_a_language_the_leader_did_not_ask(late: bool) -> None:
+    second = picture("b", 2, offset=1, languages=("zh-Hans", "en"))
+    third = picture("c", 1, offset=2, languages=("zh-Hans", "en"))
+    with rig(gated=True) as r:
+        out = r.lead(LEADER)
+        if late:
+            r.open()
+            out += r.poll()
+            r.gate.clear()
+        out += r.arrive(second) + r.arrive(third)
+        r.gate.set()
+        out += r.poll()
+        made = captions(out)
+        assert [t.language for t in made["b"].texts] == ["zh-Hans", "en"]
+        assert is_about(made["b"].texts[0].caption, second)
+        assert is_about(made["b"].texts[1].caption, LEADER)
+        assert made["b"].reused == (False, True)
+        assert made["c"].reused == (True, True)
+        assert made["c"].texts == made["b"].texts
+        assert r.fake.submitted == 2
+        assert len(out) == 3
+        assert r.store.bag == []
+
+
+def test_similarity_never_chains() -> None:
+    left = candidate("left", mark=fingerprint(0b111111), offset=1)
+    right = candidate("right", mark=fingerprint(0b111111 << 20), offset=2)
+
+    def fail_leader(request: object, _: object) -> RuntimeError | None:
+        return RuntimeError("no") if request.image == b"lead" else None  # type: ignore[attr-defined]
+
+    with rig(script=fail_leader) as r:
+        made = captions(r.lead(LEADER) + r.arrive(left) + r.arrive(right) + r.poll())
+        assert is_about(made["left"].texts[0].caption, left)
+        assert is_about(made["right"].texts[0].caption, right)
