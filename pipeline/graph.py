@@ -13,6 +13,7 @@ from pipeline.config import Config
 from pipeline.kafka.published import ReadPublished
 from pipeline.kafka.sink import WriteDeadLetters, WriteRecords
 from transforms import coders, values  # noqa: F401 - coders registers the Avro coders
+from transforms.ahead import StageAhead
 from transforms.audit import Audit
 from transforms.caption import DEAD_LETTERS, REFUSALS, CaptionImage
 from transforms.dead_letter import EncodeDeadLetter
@@ -37,11 +38,12 @@ def build(uploads: Any, config: Config) -> None:
     decode = DecodeEvent(config.uploads_wire, config.prompts)
     decoded, deleted, dead1 = stage(uploads, "Decode event", decode, values.Decoded, {values.Deletion: "deletions"})
     fetched, dead2 = stage(decoded, "Fetch image", FetchImage(config.fetch), values.Fetched)
-    inspected, dead3 = stage(fetched, "Inspect image", InspectImage(config.inspect), values.Inspected)
+    inspect = InspectImage(config.inspect)
+    inspected, dead3 = stage(fetched, "Inspect image", inspect, values.Inspected, kind=StageAhead)
     if config.published is not None:
         skip = SkipUnchanged(ReadPublished(kafka, config.published), config.caption_options())
         inspected = inspected | "Skip unchanged" >> beam.ParDo(skip).with_output_types(values.Inspected)
-    candidates, dead4 = stage(inspected, "Fingerprint", fingerprint_picture, Candidate)
+    candidates, dead4 = stage(inspected, "Fingerprint", fingerprint_picture, Candidate, kind=StageAhead)
 
     scoped = (
         (

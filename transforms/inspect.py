@@ -6,9 +6,11 @@ format, declared size and structure, and only then the decoder.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import math
+import threading
 from dataclasses import dataclass
 
 from PIL import Image
@@ -24,6 +26,8 @@ QUALITIES = (90, 80, 70, 60, 50, 40)
 """JPEG qualities tried in turn for a picture that must shrink; below 40, fewer pixels look better."""
 LONGEST_SIDE = 16_384
 """Pixels of a re-encoded side: a JPEG ends at 65,500, and no model looks at a strip of one pixel's height."""
+LARGE_PIXELS = 8_000_000
+_one_large_picture = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +37,8 @@ class InspectLimits:
     max_bytes: int = 20 * 2**20
     """Bytes of a file as uploaded."""
     max_pixels: int = 50_000_000
-    """Pixels of the first frame; AVIF gets half. At 12 bytes for each, decoding stays below 600 MiB."""
+    """Pixels of the first frame; AVIF gets half. At 12 bytes for each, decoding stays below 600 MiB: several threads
+    decode, but pictures above `LARGE_PIXELS` one at a time."""
     max_frames: int = 1_000
     """Frames of an animation. Only the first is decoded, so more would cost nothing; but beyond 40 s at 25
     frames a second it is a film, and its first frame says little about it."""
@@ -79,11 +84,12 @@ def inspect(encoded: bytes, limits: InspectLimits) -> tuple[Picture, Image.Image
         raise _unsupported(encoded)
     opened = open_checked(encoded, limits.max_pixels, limits.max_frames)
     decoded = None
-    if len(encoded) > limits.max_encoded:
-        carried, sideways = _shrunk(opened, limits)
-    else:
-        carried = encoded
-        decoded, sideways = opened.rgb(at_least=LEAST_SIDE)
+    with _one_large_picture if opened.width * opened.height > LARGE_PIXELS else contextlib.nullcontext():
+        if len(encoded) > limits.max_encoded:
+            carried, sideways = _shrunk(opened, limits)
+        else:
+            carried = encoded
+            decoded, sideways = opened.rgb(at_least=LEAST_SIDE)
     width, height = (opened.height, opened.width) if sideways else (opened.width, opened.height)
     digest = hashlib.sha256(encoded).digest()
     return Picture(carried, digest, opened.kind, width, height, opened.frames), decoded

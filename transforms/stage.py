@@ -37,8 +37,12 @@ class Stage(beam.DoFn):
 
     def process(self, element: Any) -> Iterator[Any]:
         """One element in, one out."""
+        yield from self.outputs(element, lambda: self._work(element))
+
+    def outputs(self, element: Any, result: Callable[[], Any]) -> Iterator[Any]:
+        """What becomes of an element whose work gives or raises what ``result()`` does."""
         try:
-            result = self._work(element)
+            made = result()
         except InputError as error:
             self._outcomes.add(None)
             yield pvalue.TaggedOutput(DEAD_LETTERS, dead_letter(record_of(element), self._name, error))
@@ -55,8 +59,8 @@ class Stage(beam.DoFn):
             yield pvalue.TaggedOutput(DEAD_LETTERS, dead_letter(record_of(element), self._name, failed))
             return
         self._outcomes.add(None)
-        tag = self._tags.get(type(result))
-        yield result if tag is None else pvalue.TaggedOutput(tag, result)
+        tag = self._tags.get(type(made))
+        yield made if tag is None else pvalue.TaggedOutput(tag, made)
 
 
 def _place(error: BaseException) -> str:

@@ -20,8 +20,13 @@ def typed(collection: Any, name: str, dofn: beam.DoFn, main: Any, tagged: Mappin
 
 
 def stage(
-    collection: Any, name: str, work: Callable[[Any], Any], main: Any, tags: Mapping[type, str] | None = None
+    collection: Any,
+    name: str,
+    work: Callable[[Any], Any],
+    main: Any,
+    tags: Mapping[type, str] | None = None,
+    kind: type[Stage] = Stage,
 ) -> tuple[Any, ...]:
     """Apply plain work; returns main output, outputs of ``tags``, dead letters."""
     tagged = {tag: hint for hint, tag in (tags or {}).items()} | {DEAD_LETTERS: DeadLetter}
-    return typed(collection, name, Stage(name, work, tags), main, tagged)
+    return typed(collection, name, kind(name, work, tags), main, tagged)

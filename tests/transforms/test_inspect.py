@@ -2,7 +2,9 @@ import contextlib
 import hashlib
 import io
 import random
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from data.bad_pictures import PICTURES
@@ -11,7 +13,7 @@ from data.samples import record, upload
 from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
-from transforms.captioner.images import LEAST_SIDE, decode_rgb
+from transforms.captioner.images import LEAST_SIDE, Opened, decode_rgb
 from transforms.errors import (
     ConfigInvalid,
     ImageCorrupt,
@@ -223,3 +225,27 @@ def test_mutilated_pictures_raise_nothing_else() -> None:
         except InputError:
             pass
     assert 100 < passed < 3_500
+
+
+def test_large_pictures_are_decoded_one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("transforms.inspect.LARGE_PIXELS", 100)
+    inside, most, changed = 0, 0, threading.Condition()
+    rgb = Opened.rgb
+
+    def counted(opened: Opened, at_least: int | None = None) -> object:
+        nonlocal inside, most
+        with changed:
+            inside += 1
+            most = max(most, inside)
+            changed.notify_all()
+            changed.wait_for(lambda: inside > 1, timeout=0.05)  # another has time to come in, if it may
+        made = rgb(opened, at_least)
+        with changed:
+            inside -= 1
+        return made
+
+    monkeypatch.setattr(Opened, "rgb", counted)
+    encoded = encode(noise(64, 48), "JPEG")
+    with ThreadPoolExecutor(4) as pool:
+        done = list(pool.map(lambda _: look(encoded), range(8)))
+    assert (len(done), most) == (8, 1)
