@@ -9,9 +9,10 @@ import argparse
 import logging
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from pipeline.commands import demo, redrive, replay, run
-from pipeline.terminal import quiet, say
+from pipeline.terminal import hush, quiet, say
 from transforms.errors import CaptionstreamError, ConfigInvalid
 
 _COMMANDS = {"run": run, "replay": replay, "demo": demo, "redrive": redrive}
@@ -33,6 +34,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed = parse(sys.argv[1:] if arguments is None else list(arguments))
     with quiet(parsed.verbose, getattr(_COMMANDS[parsed.command], "SHOWS_LOGS", False)):
         return _run(parsed)
+
+
+def entry() -> NoReturn:
+    """The process: `main`, and then silence, in which Beam's servers and threads end."""
+    code = main()
+    if "--verbose" not in sys.argv:
+        hush()
+    sys.exit(code)
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
@@ -66,4 +75,4 @@ def _run(parsed: argparse.Namespace) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    entry()

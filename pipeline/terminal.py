@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import sys
+import threading
 import warnings
 from collections.abc import Iterator
 
@@ -41,9 +42,23 @@ def quiet(is_verbose: bool, shows_logs: bool) -> Iterator[None]:
                 handler.addFilter(lambda record: record.name.partition(".")[0] in OURS)
             else:
                 logging.disable(logging.CRITICAL)
+            threading.excepthook = _hang_ups_aside
         try:
             yield
         finally:
+            threading.excepthook = threading.__excepthook__
             logging.disable(before)
             root.removeHandler(handler)
             root.setLevel(level)
+
+
+def hush() -> None:
+    """Log nothing more: the process ends."""
+    logging.disable(logging.CRITICAL)
+    threading.excepthook = _hang_ups_aside
+
+
+def _hang_ups_aside(raised: threading.ExceptHookArgs) -> None:
+    """Beam's threads read from a runner until it hangs up, and end with an error that says no more than that."""
+    if not type(raised.exc_value).__module__.startswith("grpc"):
+        threading.__excepthook__(raised)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -16,13 +19,14 @@ from pipeline.graph import build
 from pipeline.kafka.connection import check_topics
 from pipeline.local.flink_job import FlinkJob
 from pipeline.local.job_server import LocalJobServer
+from pipeline.local.prism import VARIABLE, find_prism
 from pipeline.runners.checks import check
 from pipeline.runners.faults import plain_faults
 from pipeline.runners.job_server import runner_version, server_jar
-from pipeline.runners.options import FLINK, Options, Submission, arguments, beam_options
+from pipeline.runners.options import FLINK, PRISM, Options, Submission, arguments, beam_options
 from pipeline.runners.places import address
 from transforms import caption, duplicates
-from transforms.errors import ConfigInvalid, JobError, OutputStalled
+from transforms.errors import ConfigInvalid, JobError, OutputStalled, PrismMissing
 from transforms.inflight import captioner_for
 from transforms.metrics import NAMESPACE
 
@@ -62,10 +66,10 @@ def submit(
     with _endpoint(job, say) as (endpoint, find):
         if endpoint:
             options = {"job_endpoint": (endpoint,), **options}
-        options = {"job_name": (name,), **options}
+        options = {"job_name": (name,), **_prism(job, options), **options}
         pipeline = _pipeline(options)
         build(pipeline | "Read uploads" >> read, config)
-        with plain_faults():
+        with plain_faults(), _interrupts_stay_ours():
             result = pipeline.run()
         if "template_location" in options:
             say("the template is written; nothing runs yet")
@@ -98,6 +102,30 @@ def _endpoint(job: Submission, say: Callable[[str], None]) -> Iterator[tuple[str
         job.flink_master, settings=settings, job_server_jar=server_jar(job), java_options=JAVA_OPTIONS
     ) as server:
         yield server.endpoint, server.job
+
+
+@contextlib.contextmanager
+def _interrupts_stay_ours() -> Iterator[None]:
+    """Beam lets Ctrl-C end the Prism that it starts, and with it the job that is still to be cancelled."""
+    if threading.current_thread() is not threading.main_thread():  # handlers are the main thread's
+        yield
+        return
+    ours = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, ours)
+
+
+def _prism(job: Submission, options: Options) -> Options:
+    if job.runner != PRISM or "prism_location" in options:
+        return {}
+    try:
+        return {"prism_location": (str(find_prism()),)}
+    except PrismMissing:
+        if VARIABLE in os.environ:  # named, but wrongly
+            raise
+        return {}  # Beam fetches one
 
 
 def _pipeline(options: Options) -> beam.Pipeline:
