@@ -3,8 +3,10 @@
     python -m tests.benchmarks.live --rate 120 --seconds 60            throughput: does the lag grow?
     python -m tests.benchmarks.live --rate 120 --seconds 90 --backlog  all of it lies there at the start: how fast?
     python -m tests.benchmarks.live --rate 20 --seconds 60 --profile   latency, and where it goes
-    python -m tests.benchmarks.live --rate 50 --seconds 1200           memory and checkpoint over time
-    python -m tests.benchmarks.live --rate 200 --seconds 600 --captioner live.slow:create   overload
+    python -m tests.benchmarks.live --rate 50 --seconds 1200 --captioner live.slow:create --slots 128
+                                     memory and checkpoint over time, with a captioner that is half busy
+    python -m tests.benchmarks.live --rate 50 --seconds 600 --captioner live.slow:create --slots 8 --overload
+                                     ten times what the captioner can do
 
 The captioner is the fake one unless another is named. A line every ten seconds: captions and uploads so far, lag,
 memory of Python and of the JVM, CPU, bytes of the last checkpoint. At the end one JSON line.
