@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pipeline.config import Config
     from pipeline.kafka.live.options import LiveRead
     from pipeline.kafka.offsets import Starts
+    from pipeline.kafka.positions import Position
 
 TAKES_BEAM_OPTIONS = True
 SHOWS_LOGS = True
@@ -78,7 +79,7 @@ def run(parsed: argparse.Namespace) -> int:
     config = replace(job_config(parsed), is_replay=False)
     live = live_read(parsed, config)
     from pipeline.kafka.live.overseer import overseer_for
-    from pipeline.kafka.offsets import Starts, resolve_starts
+    from pipeline.kafka.offsets import resolve_starts
     from pipeline.kafka.positions import COMMITTED, EARLIEST, LATEST, Moment
     from pipeline.kafka.source import ReadLive
     from pipeline.runners.places import address
@@ -89,9 +90,9 @@ def run(parsed: argparse.Namespace) -> int:
     moment = Moment.parse(getattr(parsed, "from"), "--from", (COMMITTED, EARLIEST, LATEST))
     if rewind is not None and moment.text != COMMITTED:
         raise ConfigInvalid(f"`--rewind` goes back from committed offsets; leave --from `{moment.text}` out")
+    begin: tuple[Position, ...] | None = None
     if savepoint:
         say(f"going on from {savepoint}; new partitions are read from their beginning")
-        starts = Starts(())
     else:
         starts = resolve_starts(
             config.kafka,
@@ -105,10 +106,11 @@ def run(parsed: argparse.Namespace) -> int:
         _refuse_a_gap(starts, rewind)
         for position in starts.positions:
             say(f"{position.topic} partition {position.partition}: from offset {position.offset}")
+        begin = starts.positions
     job = submission(parsed, config, savepoint)
     savepoints = f"{address(parsed.checkpoint_dir).rstrip('/')}/savepoints" if parsed.checkpoint_dir else ""
     oversee = overseer_for(live.watchdog, live.kafka, live.group, live.uploads, live.outputs)
-    submit(config, ReadLive(live, starts.positions), job, parsed.job_name, savepoints, oversee, say)
+    submit(config, ReadLive(live, begin), job, parsed.job_name, savepoints, oversee, say)
     return 0
 
 

@@ -21,8 +21,11 @@ from transforms.values import KafkaRecord
 class ReadLive(beam.PTransform):
     """The uploads of a live read, from ``starts`` on."""
 
-    def __init__(self, live: LiveRead, starts: tuple[Position, ...]) -> None:
-        """``starts`` are resolved at launch: a job that restarts without a checkpoint begins there again."""
+    def __init__(self, live: LiveRead, starts: tuple[Position, ...] | None) -> None:
+        """``starts`` are resolved at launch: a job that restarts without a checkpoint begins there again.
+
+        None: the job goes on from a savepoint, and fails when the runner does not take it up.
+        """
         super().__init__()
         self._live = live
         self._starts = starts

@@ -19,7 +19,7 @@ from pipeline.kafka.live.partition import PartitionSource
 from pipeline.kafka.live.unbounded import ContextSource, UnboundedReader
 from pipeline.kafka.live.watchdog import watchdog_for
 from pipeline.kafka.positions import Position, list_partitions
-from transforms.errors import JobError
+from transforms.errors import JobError, RunnerRefused
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -27,25 +27,34 @@ _LOGGER = logging.getLogger(__name__)
 class PartitionsSource(ContextSource[LiveRead]):
     """The partitions to read: those resolved at launch, and each that appears later, from its beginning."""
 
-    def __init__(self, starts: tuple[Position, ...]) -> None:
+    def __init__(self, starts: tuple[Position, ...] | None) -> None:
+        """None: the job goes on from a savepoint, which holds them."""
         self.starts = starts
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return partitions_source, (tuple((start.topic, start.partition, start.offset) for start in self.starts),)
+        if self.starts is None:
+            return partitions_source, (None,)
+        return partitions_source, (tuple((at.topic, at.partition, at.offset) for at in self.starts),)
 
     def create_reader(self, options: Any, checkpoint_mark: KnownMark | None) -> PartitionsReader:
-        """A reader that knows the mark's partitions."""
-        known = checkpoint_mark.place.partitions if checkpoint_mark else ()
-        return PartitionsReader(self.context, self.starts, known)
+        """A reader that knows the mark's partitions. Raises `RunnerRefused` when a savepoint was not taken up."""
+        if checkpoint_mark is not None:
+            return PartitionsReader(self.context, self.starts or (), checkpoint_mark.place.partitions)
+        if self.starts is None:  # every partition would be new, and read from its beginning
+            raise RunnerRefused(
+                "the runner brought nothing back of the savepoint that the job was to go on from; see in its log "
+                "whether it found the savepoint, or start without `--resume` and with --rewind"
+            )
+        return PartitionsReader(self.context, self.starts, ())
 
     def get_checkpoint_mark_coder(self) -> Coder:
         """Avro."""
         return MarkCoder(KnownMark)
 
 
-def partitions_source(starts: tuple[tuple[str, int, int], ...]) -> PartitionsSource:
+def partitions_source(starts: tuple[tuple[str, int, int], ...] | None) -> PartitionsSource:
     """What pickles and savepoints call."""
-    return PartitionsSource(tuple(Position(*start) for start in starts))
+    return PartitionsSource(None if starts is None else tuple(Position(*start) for start in starts))
 
 
 class PartitionsReader(UnboundedReader):
