@@ -15,7 +15,7 @@ from rich.text import Text
 from pipeline.terminal import say
 from transforms.metrics import tally
 
-_SETTLED = ("captions", "dead_letters", "deletions", "unchanged")
+_SETTLED = ("captions", "dead_letters", "deletions", "unchanged", "replaced")
 LINE_SECONDS = 10.0
 
 

@@ -61,7 +61,7 @@ class Desk:
         visit = self._open(assignment.leader_id, store, fresh=assignment.role is Role.NEW_LEADER)
         arrival = assignment.arrival
         if arrival.deletion is not None:
-            visit.delete(arrival.deletion)
+            (visit.delete if arrival.deletion.task is None else visit.replace)(arrival.deletion)
         elif arrival.candidate is not None:
             visit.serve(arrival.candidate)
             if visit.is_full():

@@ -93,8 +93,10 @@ class FindDuplicate(beam.DoFn):
             version.write(known)
         with _lock:
             _indexes[self._job, scope] = known, index
+        if not assignments:
+            count("replaced")
         for assignment in assignments:
-            if assignment.role is not Role.DELETION:
+            if assignment.arrival.candidate is not None:
                 count("duplicates" if assignment.role is Role.MEMBER else "leaders")
             yield assignment.leader_id, assignment
 

@@ -17,6 +17,7 @@ from transforms.values import (
     GroupState,
     KafkaRecord,
     Refusal,
+    Task,
     Text,
 )
 
@@ -160,13 +161,22 @@ class Group:
     def forget_deleted(self) -> None:
         """Nothing is owed any more: the texts of deleted images go, and the deletions with them."""
         for deletion in self.deletions:
-            self.forget_texts_of(deletion.image_id)
+            if deletion.task is None:
+                self.forget_texts_of(deletion.image_id)
         self.deletions.clear()
 
     def is_deleted(self, candidate: Candidate) -> bool:
         """Whether the candidate's image was deleted after this upload."""
-        return candidate.deleted or any(
-            deletion.image_id == candidate.upload.image_id and precedes(candidate.record, deletion.record)
+        return candidate.deleted or self._is_followed_by(candidate, None)
+
+    def is_replaced(self, candidate: Candidate) -> bool:
+        """Whether the candidate's image shows another picture since."""
+        return self._is_followed_by(candidate, candidate.upload.task)
+
+    def _is_followed_by(self, candidate: Candidate, task: Task | None) -> bool:
+        return any(
+            (deletion.image_id, deletion.task) == (candidate.upload.image_id, task)
+            and precedes(candidate.record, deletion.record)
             for deletion in self.deletions
         )
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 
 from transforms.origin import origin_of
 from transforms.similarity import SimilarityRule, exact_only, vetoed
-from transforms.values import Arrival, Assignment, Candidate, Deletion, Fingerprint, IndexEntry, Role
+from transforms.values import Arrival, Assignment, Candidate, Deletion, Fingerprint, IndexEntry, KafkaRecord, Role, Task
 
 _GROW = 256
 
@@ -42,6 +43,8 @@ class DuplicateIndex:
         self._seen: dict[tuple[str, bytes, str], str] = {}
         self._groups: dict[str, list[IndexEntry]] = {}
         self._deleted: dict[str, IndexEntry] = {}
+        self._shown: dict[str, dict[Task, IndexEntry]] = {}
+        """What each image shows, by task: the newest upload of it that is known."""
         self._sequence = 0
         for entry in sorted(journal, key=lambda e: e.sequence):
             self._apply(entry)
@@ -62,40 +65,55 @@ class DuplicateIndex:
         veto = self._rule.veto_key(upload)
         deletion = self._deleted.get(upload.image_id)
         if deletion is not None and _older(candidate, deletion):
-            candidate = Candidate(candidate.record, upload, candidate.picture, candidate.fingerprint, deleted=True)
-        arrival = Arrival(candidate=candidate)
+            candidate = replace(candidate, deleted=True)
         seen = self._seen.get((upload.image_id, sha256, veto))
         if seen is not None and seen in self._row:
-            return [Assignment(seen, Role.MEMBER, arrival)], []
+            return self._follow(candidate, seen, Role.MEMBER, None)
         row = self._nearest(candidate.fingerprint, sha256, veto, exact=exact_only(upload.task))
         if row is not None:
             leader = self._leaders[row]
             assert leader is not None  # noqa: S101 - removed rows are not searchable
-            found, role, kind = leader.leader_id, Role.MEMBER, "member"
-        elif candidate.deleted:  # its picture must not stand for others: a group of its own
+            return self._follow(candidate, leader.leader_id, Role.MEMBER, "member")
+        if candidate.deleted:  # its picture must not stand for others: a group of its own
             own = leader_id(self._scope, sha256, f"{veto}\x00{candidate.record.coordinates()}")
-            return [Assignment(own, Role.MEMBER, arrival)], []
-        else:
-            found, kind = leader_id(self._scope, sha256, veto), "leader"
-            role = Role.MEMBER if found in self._led else Role.NEW_LEADER
+            return self._follow(candidate, own, Role.MEMBER, None)
+        found = leader_id(self._scope, sha256, veto)
+        return self._follow(candidate, found, Role.MEMBER if found in self._led else Role.NEW_LEADER, "leader")
+
+    def _follow(
+        self, candidate: Candidate, found: str, role: Role, kind: str | None
+    ) -> tuple[list[Assignment], list[IndexEntry]]:
+        """The candidate joins a group; the one whose picture its image showed before is told. None: no news."""
+        assignments = [Assignment(found, role, Arrival(candidate=candidate))]
         if candidate.deleted:
-            return [Assignment(found, role, arrival)], []
-        record, origin = candidate.record, origin_of(candidate.record)
+            return assignments, []
+        record, upload, origin = candidate.record, candidate.upload, origin_of(candidate.record)
+        shown = self._shown.get(upload.image_id, {}).get(upload.task)
+        if shown is not None and shown.leader_id != found:
+            if (later := _distance(shown, record)) > 0:
+                return [], []  # its image shows another picture already: a caption would come out after that one's
+            if later < 0:
+                word = Deletion(replace(record, value=None), upload.image_id, upload.merchant, upload.task)
+                assignments.insert(0, Assignment(shown.leader_id, Role.REPLACED, Arrival(deletion=word)))
+                kind = kind or "member"
+        if kind is None:
+            return assignments, []
         entry = IndexEntry(
             self._sequence,
             kind,
             found,
             upload.image_id,
-            sha256,
-            veto,
+            candidate.picture.sha256,
+            self._rule.veto_key(upload),
             candidate.fingerprint if kind == "leader" else None,
             origin.topic,
             origin.partition,
             origin.offset,
             record.timestamp_ms,
+            upload.task,
         )
         self._apply(entry)
-        return [Assignment(found, role, arrival)], [entry]
+        return assignments, [entry]
 
     def _delete(self, deletion: Deletion) -> tuple[list[Assignment], list[IndexEntry]]:
         record, origin = deletion.record, origin_of(deletion.record)
@@ -114,7 +132,11 @@ class DuplicateIndex:
             origin.offset,
             record.timestamp_ms,
         )
+        shown = self._shown.get(deletion.image_id, {}).values()
+        is_late = any(_distance(upload, record) > 0 for upload in shown)
         self._apply(entry)
+        if is_late:  # a replay's ranges come out of order: a tombstone now would withdraw what came after it
+            return [], [entry]
         arrival = Arrival(deletion=deletion)
         return [Assignment(group, Role.DELETION, arrival) for group in sorted(groups) or [unknown]], [entry]
 
@@ -149,6 +171,9 @@ class DuplicateIndex:
             return
         self._seen[entry.image_id, entry.sha256, entry.veto] = entry.leader_id
         self._groups.setdefault(entry.image_id, []).append(entry)
+        tasks = self._shown.setdefault(entry.image_id, {})
+        if entry.task is not None and (entry.task not in tasks or not _before(entry, tasks[entry.task])):
+            tasks[entry.task] = entry
         if entry.kind == "leader" and entry.leader_id not in self._row:
             self._add_leader(entry)
 
@@ -186,6 +211,9 @@ class DuplicateIndex:
                 del self._row[entry.leader_id]
         if kept:
             self._groups[deletion.image_id] = kept
+        shown = self._shown.pop(deletion.image_id, {})
+        if later := {task: entry for task, entry in shown.items() if not _before(entry, deletion)}:
+            self._shown[deletion.image_id] = later
         known = self._deleted.get(deletion.image_id)
         if known is None or _before(known, deletion):  # ranges of a replay arrive out of order
             self._deleted[deletion.image_id] = deletion
@@ -202,6 +230,14 @@ def _older(candidate: Candidate, deletion: IndexEntry) -> bool:
 
 def _before(entry: IndexEntry, deletion: IndexEntry) -> bool:
     return _precedes((entry.topic, entry.partition), entry.offset, entry.timestamp_ms, deletion)
+
+
+def _distance(entry: IndexEntry, record: KafkaRecord) -> int:
+    """How much later than a record of its image an upload was first sent: offsets in a partition, else milliseconds."""
+    origin = origin_of(record)
+    if (entry.topic, entry.partition) == (origin.topic, origin.partition):
+        return entry.offset - origin.offset
+    return entry.timestamp_ms - record.timestamp_ms
 
 
 def _precedes(place: tuple[str, int], offset: int, timestamp_ms: int, deletion: IndexEntry) -> bool:

@@ -13,7 +13,10 @@ from transforms.group import Case, Group, Request, Store
 from transforms.means import STAGE, Means, Output
 from transforms.metrics import count
 from transforms.plan import Question, event_id
-from transforms.values import Candidate, Deletion, GroupState, Tombstone
+from transforms.values import Candidate, Deletion, GroupState, Refusal, Text, Tombstone
+
+REPLACED = "replaced"
+"""The audit's rule for a text that was good, and whose image shows another picture by now."""
 
 
 class Serving:
@@ -68,6 +71,12 @@ class Serving:
         if dropped or self.group.requests:
             self.store.write(self.group.state())
 
+    def replace(self, deletion: Deletion) -> None:
+        """What is still owed to earlier uploads of the image will not come out."""
+        if self.group.requests:
+            self.group.add_deletion(deletion)
+            self.store.write(self.group.state())
+
     def case(self, candidate: Candidate) -> Case | None:
         """None when the prompt library does not serve it (any more): then it is a dead letter."""
         try:
@@ -107,10 +116,15 @@ class Serving:
         self.group.requests.append(Request(case, questions, attempt, sampling, request.request_id, future, refusals))
 
     def finish(self, case: Case) -> None:
-        """Send the caption: all its texts are there."""
+        """Send the caption: all its texts are there. If its image shows another picture by now, to the audit only."""
         candidate = case.candidate
         found = (self.group.text_for(candidate, q, self.means.rule) for q in case.questions)
-        self.out.append(caption_of(case, tuple(text for text in found if text is not None)))
+        texts = tuple(text for text in found if text is not None)
+        if self.group.is_replaced(candidate):
+            count("replaced")
+            self.out.extend(_withheld(case, text) for text in texts)
+            return
+        self.out.append(caption_of(case, texts))
         count("captions")
         if self.group.is_deleted(candidate):
             self.out.append(Tombstone(candidate.record, candidate.upload.image_id))
@@ -118,3 +132,9 @@ class Serving:
     def fail(self, candidate: Candidate, error: InputError) -> None:
         """Send the dead letter."""
         self.out.append(dead_letter(candidate.record, STAGE, error))
+
+
+def _withheld(case: Case, text: Text) -> Refusal:
+    candidate = case.candidate
+    kept_back = replace(text, rules=(REPLACED,))
+    return Refusal(case.event_id, candidate.record, candidate.upload, candidate.picture, kept_back)

@@ -144,11 +144,16 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Deletion:
-    """A tombstone on the uploads topic: the image's captions go."""
+    """A tombstone on the uploads topic: the image's captions go.
+
+    With a task it is Find duplicate's word to a group that the image shows another picture now: a caption of that
+    task that is still owed to an earlier upload of it must not come out after the new picture's.
+    """
 
     record: KafkaRecord
     image_id: str
     merchant: str
+    task: Task | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +172,8 @@ class Role(StrEnum):
     MEMBER = "MEMBER"
     """A duplicate of the leader, the leader delivered again, or one that leads anew after a deletion."""
     DELETION = "DELETION"
+    REPLACED = "REPLACED"
+    """A `Deletion` with a task: the image shows another picture now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +204,8 @@ class IndexEntry:
     partition: int
     offset: int
     timestamp_ms: int
+    task: Task | None = None
+    """Of uploads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +249,7 @@ class GroupState:
     pending: tuple[Candidate, ...] = ()
     """Uploads whose generation was submitted; submitted again after a restore."""
     deletions: tuple[Deletion, ...] = ()
-    """Deletions that came while the image's caption was still owed."""
+    """Deletions, and words of another picture, that came while the image's caption was still owed."""
 
 
 @dataclass(frozen=True, slots=True)

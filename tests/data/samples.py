@@ -107,8 +107,9 @@ def arrival(content: Candidate | Deletion) -> Arrival:
 
 
 def assignment(content: Candidate | Deletion, leader_id: str = "leader", role: Role = Role.NEW_LEADER) -> Assignment:
-    """What Caption image is given; a deletion's role is always DELETION."""
-    role = Role.DELETION if isinstance(content, Deletion) else role
+    """What Caption image is given; a deletion's role is always DELETION, or REPLACED when it names a task."""
+    if isinstance(content, Deletion):
+        role = Role.DELETION if content.task is None else Role.REPLACED
     return Assignment(leader_id, role, arrival(content))
 
 

@@ -37,7 +37,7 @@ def state_values() -> dict[type, Any]:
     picture, mark = samples.picture(b"\xff\xd8", frames=2), samples.fingerprint(0xF0, (-10, 20, -30), 77)
     candidate = values.Candidate(record, upload, picture, mark, deleted=True)
     text = samples.text(rules=("too_long",), attempt=2, seed=99, of=candidate)
-    deletion = values.Deletion(record, "img-1", "shop")
+    deletion = values.Deletion(record, "img-1", "shop", values.Task.INDEX)
     arrival = values.Arrival(candidate=candidate)
     scaled = replace(candidate, picture=samples.picture(b"\xff\xd8\xff", frames=2))
     caption = samples.caption(scaled, (text,), (True,), "event", "img-0", 4, 3.5)
@@ -52,7 +52,8 @@ def state_values() -> dict[type, Any]:
         arrival,
         values.Assignment("leader", values.Role.MEMBER, arrival),
         values.IndexEntry(
-            5, "leader", "leader", "img-1", picture.sha256, "colour=red", mark, "uploads", 3, 7, samples.NEW_YEAR_MS
+            *(5, "leader", "leader", "img-1", picture.sha256, "colour=red", mark, "uploads", 3, 7),
+            *(samples.NEW_YEAR_MS, values.Task.INDEX),
         ),
         values.GroupState((text,), (candidate,), (deletion,)),
         caption,

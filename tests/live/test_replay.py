@@ -1,5 +1,6 @@
 """Producer, real broker, the whole job, consumer."""
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -114,6 +115,18 @@ def test_deletion_leaves_a_tombstone_after_the_caption(shop: Shop) -> None:
     assert len(values) >= 2
     assert values[-1] is None
     assert any(value is not None for value in values)
+
+
+def test_an_image_that_shows_another_picture_ends_with_that_ones_caption(shop: Shop) -> None:
+    known, first = product_png(1), product_png(2)
+    shop.upload({"image_id": "known", "image": known}, {"image_id": "a", "image": first})
+    shop.upload({"image_id": "a", "image": near_copy(known)})  # its text is there before that of the first picture
+    counters = shop.run(captioner=replace(FAKE, kind="live.slow:create"))
+    (only,) = [value for value in shop.captions() if value["image_id"] == "a"]
+    assert only["image"]["content_sha256"] == hashlib.sha256(near_copy(known)).hexdigest()
+    assert counters["replaced"] == 1
+    withheld = [value for value in shop.audits() if value["rules"] == ["replaced"]]
+    assert {(v["image_id"], v["content_sha256"]) for v in withheld} == {("a", hashlib.sha256(first).hexdigest())}
 
 
 def test_title_in_the_prompt_gives_each_copy_its_own_text(shop: Shop, tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ class Scope:
         return assignments
 
     def one(self, content: Candidate | Deletion) -> Assignment:
-        (only,) = self.all(content)
+        (only,) = [assigned for assigned in self.all(content) if assigned.role is not Role.REPLACED]
         return only
 
 
@@ -246,7 +246,7 @@ def test_a_late_deletion_spares_a_leader_that_came_after_it() -> None:
     scope = Scope()
     newer = scope.one(candidate("a", b"A", bits(0), offset=4))
     scope.one(candidate("a", b"B", bits(2), offset=1))
-    scope.one(deletion("a", offset=2))
+    assert scope.all(deletion("a", offset=2)) == []  # its tombstone would withdraw the newer caption
     assert scope.one(candidate("b", b"C", bits(0), offset=5)).leader_id == newer.leader_id
 
 
@@ -312,3 +312,55 @@ def test_an_index_rebuilt_from_a_shuffled_journal_decides_alike(steps: list[Any]
             if assigned.role is Role.NEW_LEADER:
                 assert assigned.leader_id not in new
                 new.add(assigned.leader_id)
+
+
+def test_a_group_is_told_when_its_image_shows_another_picture() -> None:
+    scope = Scope()
+    first = scope.one(candidate("a", b"A", far(1), offset=1))
+    word, second = scope.all(candidate("a", b"B", far(2), offset=2))
+    assert (word.role, word.leader_id) == (Role.REPLACED, first.leader_id)
+    told = word.arrival.deletion
+    assert told is not None
+    assert (told.image_id, told.task, told.record.offset, told.record.value) == ("a", Task.DESCRIBE, 2, None)
+    assert second.role is Role.NEW_LEADER
+
+
+def test_each_change_of_picture_tells_the_last_group_only() -> None:
+    scope = Scope()
+    red, blue = candidate("a", b"A", far(1), offset=1), candidate("a", b"B", far(2), offset=2)
+    groups = [scope.one(red).leader_id, scope.one(blue).leader_id]
+    back = scope.all(candidate("a", b"A", far(1), offset=3))
+    assert [(assigned.role, assigned.leader_id) for assigned in back] == [
+        (Role.REPLACED, groups[1]),
+        (Role.MEMBER, groups[0]),
+    ]
+
+
+def test_an_upload_whose_image_shows_a_later_picture_is_left_out() -> None:
+    scope = Scope()
+    scope.one(candidate("a", b"B", far(2), offset=2))
+    assert scope.all(candidate("a", b"A", far(1), offset=1)) == []  # ranges of a replay come out of order
+    assert len(scope.index) == 1
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        candidate("a", b"B", far(2), offset=1, task=Task.INDEX),
+        candidate("b", b"B", far(2), offset=1),
+        candidate("a", b"A", far(1), offset=1),
+    ],
+    ids=["another task", "another image", "the same picture"],
+)
+def test_nothing_else_is_replaced(other: Candidate) -> None:
+    for first in (candidate("a", b"A", far(1), offset=0), candidate("a", b"A", far(1), offset=2)):
+        scope = Scope()
+        scope.one(first)
+        assert [assigned.role for assigned in scope.all(other)] in ([Role.NEW_LEADER], [Role.MEMBER])
+
+
+def test_what_was_shown_before_a_deletion_is_not_told_of_what_comes_after() -> None:
+    scope = Scope()
+    scope.one(candidate("a", b"A", far(1), offset=1))
+    scope.all(deletion("a", offset=2))
+    assert [assigned.role for assigned in scope.all(candidate("a", b"B", far(2), offset=3))] == [Role.NEW_LEADER]
