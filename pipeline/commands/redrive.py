@@ -74,11 +74,13 @@ def run(parsed: argparse.Namespace) -> int:
         if not parsed.json:
             print(_table(plan))
         redrive.check(plan, parsed.to_topic)
-        sent = redrive.send(survey, plan, parsed.to_topic) if parsed.send else 0
+        sent, too_large = redrive.send(survey, plan, parsed.to_topic) if parsed.send else (0, None)
     finally:
         redrive.close()
     if parsed.json:
         print(json.dumps(_summary(plan, sent), ensure_ascii=False))
+    if too_large is not None:
+        raise too_large
     if parsed.send:
         say(f"letters sent: {sent:,}")
     elif plan.to_send:

@@ -94,10 +94,10 @@ class Redrive:
                     "create it or name another with --to-topic"
                 )
 
-    def send(self, survey: Survey, plan: Plan, to_topic: str | None) -> int:
-        """Send what the plan takes; returns how many.
+    def send(self, survey: Survey, plan: Plan, to_topic: str | None) -> tuple[int, RecordTooLarge | None]:
+        """Send what the plan takes; returns how many were sent, and what is to be said of those that are too large.
 
-        Raises `RecordTooLarge` after everything else was sent, and `JobError` when a broker would not remember it.
+        Raises `JobError` when a broker would not remember it.
         """
         chosen = {letter.place: letter for letter in plan.to_send}
         settled: dict[tuple[int, int], list[tuple[int, int]]] = {}
@@ -117,14 +117,15 @@ class Redrive:
                 self._remember(survey, [place for one in done for place in (one, *settled.get(one, ()))])
         finally:
             writer.teardown()
-        if refused:
-            first = refused[0]
-            raise RecordTooLarge(
-                f"`{len(refused)}` of {len(chosen)} letters, the first of `{len(first.value or b'')}` bytes, are too "
-                f"large for topic `{first.topic}` and stay; raise its max.message.bytes and run it again, "
-                f"the other {len(chosen) - len(refused)} were sent"
-            )
-        return len(chosen)
+        sent = len(chosen) - len(refused)
+        if not refused:
+            return sent, None
+        first = refused[0]
+        return sent, RecordTooLarge(
+            f"`{len(refused)}` of {len(chosen)} letters, the first of `{len(first.value or b'')}` bytes, are too "
+            f"large for topic `{first.topic}` and stay; raise its max.message.bytes and run it again, "
+            f"the other {sent} were sent"
+        )
 
     def _batches(
         self, survey: Survey, chosen: dict[tuple[int, int], Letter], to_topic: str | None

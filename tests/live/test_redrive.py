@@ -189,6 +189,9 @@ def test_one_too_large_does_not_hold_up_the_others(
         assert said.endswith(f"raise its max.message.bytes and run it again, the other {others} were sent\n")
         assert said.count("\n") == 1
         assert sent_back(shop) == [b"k0", b"k1", b"k3"]
+    assert main(["redrive", *arguments, "--send", "--json"]) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert (told["to_send"], told["sent"]) == (1, 0)
 
 
 def test_the_offsets_of_another_consumer_are_not_touched(shop: Shop, redrive: Callable[..., dict[str, Any]]) -> None:
