@@ -34,6 +34,8 @@ POLL_SECONDS = 0.5
 JAVA_OPTIONS = ("-Xmx2g", "-XX:TieredStopAtLevel=4")
 """A job that runs for long earns the better compiler back."""
 FLINK_SETTINGS = {
+    # Else each checkpoint copies the state of every picture that was ever led by one.
+    "state.backend.incremental": "true",
     # A job that runs for months may fail now and then; one that fails again and again must end.
     "restart-strategy.type": "exponential-delay",
     "restart-strategy.exponential-delay.initial-backoff": "1 s",
