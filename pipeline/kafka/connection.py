@@ -112,7 +112,9 @@ def partitions(client: Any, topic: str, servers: str) -> list[int]:
     """Partition numbers of a topic, sorted. Raises `TopicMissing`."""
     found = client.partitions_for_topic(topic)
     if not found:
-        raise TopicMissing(f"topic `{topic}` does not exist on `{servers}`; create it or mend its option")
+        raise TopicMissing(
+            f"topic `{topic}` does not exist on `{servers}`, or this user may not see it; create it or mend its option"
+        )
     return sorted(found)
 
 

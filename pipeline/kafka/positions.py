@@ -12,7 +12,8 @@ from typing import Any
 from kafka.errors import KafkaError
 
 from pipeline.kafka.connection import partitions
-from transforms.errors import BrokerUnreachable, ConfigInvalid, TopicMissing
+from pipeline.kafka.failures import failure
+from transforms.errors import ConfigInvalid, TopicMissing
 
 EARLIEST, LATEST, COMMITTED = "earliest", "latest", "committed"
 
@@ -113,11 +114,14 @@ class Position:
 
 @contextmanager
 def answering(servers: str) -> Iterator[None]:
-    """Raise `BrokerUnreachable` for whatever the client raises."""
+    """Raise `BrokerRefused` or `BrokerUnreachable` for whatever the client raises."""
     try:
         yield
     except KafkaError as error:
-        raise BrokerUnreachable(
+        raise failure(
+            error,
+            servers,
+            "see topics and offsets",
             f"the broker at `{servers}` did not say which topics and offsets it has (`{type(error).__name__}`); "
-            "check its log"
+            "check its log",
         ) from error

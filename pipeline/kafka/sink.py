@@ -14,10 +14,11 @@ from apache_beam.utils.windowed_value import WindowedValue
 from kafka.errors import KafkaError, MessageSizeTooLargeError
 
 from pipeline.kafka.connection import KafkaOptions, producer
+from pipeline.kafka.failures import failure
 from pipeline.kafka.live.ledger import LEDGER
 from pipeline.kafka.produce import send
 from transforms.dead_letter import CONNECT, dead_letter
-from transforms.errors import BrokerUnreachable, JobError, RecordTooLarge
+from transforms.errors import JobError, RecordTooLarge
 from transforms.metrics import count
 from transforms.stage import DEAD_LETTERS
 from transforms.values import DeadLetter, Outgoing, Publication
@@ -90,7 +91,8 @@ class WriteRecords(beam.DoFn):
     def _attempt(self, records: Sequence[Outgoing]) -> tuple[list[Outgoing], bool]:
         """Send; returns what was not acknowledged, in order, and whether size was the reason."""
         unsent: list[Outgoing] = []
-        is_refused, fault = False, None
+        is_refused = False
+        fault: tuple[KafkaError, str] | None = None
         futures = [(record, self._start(record)) for record in records]
         # What a flush raises is one future's error; each is asked below.
         with contextlib.suppress(KafkaError):
@@ -104,9 +106,9 @@ class WriteRecords(beam.DoFn):
             except KafkaError as error:
                 unsent.append(record)
                 is_refused |= isinstance(error, MessageSizeTooLargeError)
-                fault = error
+                fault = error, record.topic
         if fault is not None and not is_refused:
-            raise self._unreachable(fault) from fault
+            raise self._failure(*fault) from fault[0]
         return unsent, is_refused
 
     def _start(self, record: Outgoing) -> Any:
@@ -120,10 +122,13 @@ class WriteRecords(beam.DoFn):
         self._producer.close()
         self._producer = producer(self._options)
 
-    def _unreachable(self, error: KafkaError) -> BrokerUnreachable:
-        return BrokerUnreachable(
+    def _failure(self, error: KafkaError, topic: str) -> JobError:
+        return failure(
+            error,
+            self._options.bootstrap_servers,
+            f"write topic `{topic}`",
             f"the broker at `{self._options.bootstrap_servers}` did not acknowledge a record "
-            f"(`{type(error).__name__}`); look at the broker and that every topic exists"
+            f"(`{type(error).__name__}`); look at the broker and that every topic exists",
         )
 
     def _refused(self, record: Outgoing) -> DeadLetter:

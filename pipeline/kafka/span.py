@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from kafka import TopicPartition
-from kafka.errors import OffsetOutOfRangeError
+from kafka.errors import KafkaError, OffsetOutOfRangeError
 
 from pipeline.kafka.connection import KafkaOptions
+from pipeline.kafka.failures import failure
 from pipeline.kafka.records import from_client
 from transforms.errors import BrokerUnreachable, OffsetsUnavailable
 from transforms.values import KafkaRecord
@@ -34,7 +35,8 @@ class Span:
 def read_span(client: Any, span: Span, options: KafkaOptions) -> Iterator[KafkaRecord]:
     """The span's records; gaps of compaction and of transactions are stepped over.
 
-    Raises `OffsetsUnavailable` when retention has taken the start away, `BrokerUnreachable` when it stalls.
+    Raises `OffsetsUnavailable` when retention has taken the start away, `BrokerUnreachable` when it stalls or
+    fails, `BrokerRefused` when the user may not read the topic.
     """
     place = TopicPartition(span.topic, span.partition)
     client.assign([place])
@@ -48,6 +50,14 @@ def read_span(client: Any, span: Span, options: KafkaOptions) -> Iterator[KafkaR
             raise OffsetsUnavailable(
                 f"offset `{position}` of `{span.topic}` partition {span.partition} is not in the topic "
                 "any more; its retention is too short for this replay, start later with --from"
+            ) from error
+        except KafkaError as error:
+            raise failure(
+                error,
+                options.bootstrap_servers,
+                f"read topic `{span.topic}`",
+                f"reading `{span.topic}` partition {span.partition} failed at offset `{position}` "
+                f"(`{type(error).__name__}`); check the broker at `{options.bootstrap_servers}`",
             ) from error
         for message in polled:
             if message.offset >= span.stop:

@@ -18,8 +18,9 @@ from kafka import TopicPartition
 from kafka.errors import KafkaError, LogTruncationError, OffsetOutOfRangeError
 
 from pipeline.kafka.connection import KafkaOptions, consumer
+from pipeline.kafka.failures import failure
 from pipeline.kafka.records import from_client
-from transforms.errors import BrokerUnreachable, OffsetsUnavailable
+from transforms.errors import OffsetsUnavailable
 from transforms.metrics import count
 from transforms.values import KafkaRecord
 
@@ -127,9 +128,12 @@ class Feed:
                     "was not captioned. Start again with --from earliest and keep records longer"
                 ) from error
             except KafkaError as error:
-                raise BrokerUnreachable(
+                raise failure(
+                    error,
+                    self._options.bootstrap_servers,
+                    f"read topic `{self._place.topic}`",
                     f"reading `{self._place.topic}` partition {self._place.partition} failed "
-                    f"(`{type(error).__name__}`); check the broker at `{self._options.bootstrap_servers}`"
+                    f"(`{type(error).__name__}`); check the broker at `{self._options.bootstrap_servers}`",
                 ) from error
             self._buffer.extend(polled.get(self._place, ()))
             # Once the partition's end is known the fetch was answered: it is empty, not cold.
