@@ -181,7 +181,7 @@ class Scene:
         path.with_suffix(".new").replace(path)
 
     def tally(self) -> Mapping[str, int]:
-        """What the worker has counted."""
+        """What the worker has counted a moment ago: wait for numbers, do not ask once."""
         path = self.gate / "tally.json"
         return json.loads(path.read_text()) if path.exists() else {}
 
