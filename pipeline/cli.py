@@ -6,13 +6,16 @@ Exit codes: 0 done; 1 the job failed or the demo found a difference; 2 wrong opt
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
+import signal
 import sys
 from collections.abc import Sequence
+from types import FrameType
 from typing import NoReturn
 
 from pipeline.commands import demo, redrive, replay, run
-from pipeline.terminal import hush, quiet, say
+from pipeline.terminal import quiet, say, threads_aside
 from transforms.errors import CaptionstreamError, ConfigInvalid
 
 _COMMANDS = {"run": run, "replay": replay, "demo": demo, "redrive": redrive}
@@ -32,15 +35,21 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
     parsed = parse(sys.argv[1:] if arguments is None else list(arguments))
-    with quiet(parsed.verbose, getattr(_COMMANDS[parsed.command], "SHOWS_LOGS", False)):
+    with _quiet(parsed):
         return _run(parsed)
 
 
 def entry() -> NoReturn:
-    """The process: `main`, and then silence, in which Beam's servers and threads end."""
-    code = main()
-    if "--verbose" not in sys.argv:
-        hush()
+    """The process: `main`, and from Ctrl-C or its end on silence, in which Beam's servers and threads end."""
+    parsed = parse(sys.argv[1:])
+    with _quiet(parsed) as undo:
+        if not parsed.verbose and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            signal.signal(signal.SIGINT, _interrupt)
+        code = _run(parsed)
+        if not parsed.verbose:
+            threads_aside()
+            logging.disable(logging.CRITICAL)
+        undo.pop_all()  # it stays so
     sys.exit(code)
 
 
@@ -53,6 +62,15 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     if parsed.beam and not getattr(_COMMANDS[parsed.command], "TAKES_BEAM_OPTIONS", False):
         top.error(f"{parsed.command} takes no options after --")
     return parsed
+
+
+def _quiet(parsed: argparse.Namespace) -> contextlib.AbstractContextManager[contextlib.ExitStack]:
+    return quiet(parsed.verbose, getattr(_COMMANDS[parsed.command], "SHOWS_LOGS", False))
+
+
+def _interrupt(signum: int, frame: FrameType | None) -> None:
+    threads_aside()
+    signal.default_int_handler(signum, frame)
 
 
 def _run(parsed: argparse.Namespace) -> int:

@@ -8,6 +8,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Iterator
+from typing import Any, TextIO, cast
 
 OURS = ("pipeline", "transforms")
 
@@ -24,38 +25,52 @@ def table(counters: dict[str, int]) -> str:
 
 
 @contextlib.contextmanager
-def quiet(is_verbose: bool, shows_logs: bool) -> Iterator[None]:
+def quiet(is_verbose: bool, shows_logs: bool) -> Iterator[contextlib.ExitStack]:
     """Hold back what libraries log: whole traces for what is said in one line. ``shows_logs`` leaves ours.
 
-    Verbose holds back nothing.
+    Verbose holds back nothing. Yields what undoes it at the end.
     """
-    before, root, level = logging.root.manager.disable, logging.getLogger(), logging.root.level
+    root = logging.getLogger()
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S"))
-    with warnings.catch_warnings():
+    with contextlib.ExitStack() as undo:
         if is_verbose or shows_logs:
+            undo.callback(root.setLevel, root.level)
+            undo.callback(root.removeHandler, handler)
             root.addHandler(handler)
             root.setLevel(logging.INFO)
         if not is_verbose:
+            undo.enter_context(warnings.catch_warnings())
             warnings.simplefilter("ignore")
+            undo.callback(logging.disable, logging.root.manager.disable)
+            undo.callback(setattr, threading, "excepthook", threading.excepthook)
+            undo.callback(setattr, sys, "stderr", sys.stderr)
             if shows_logs:
                 handler.addFilter(lambda record: record.name.partition(".")[0] in OURS)
             else:
                 logging.disable(logging.CRITICAL)
             threading.excepthook = _hang_ups_aside
-        try:
-            yield
-        finally:
-            threading.excepthook = threading.__excepthook__
-            logging.disable(before)
-            root.removeHandler(handler)
-            root.setLevel(level)
+        yield undo
 
 
-def hush() -> None:
-    """Log nothing more: the process ends."""
-    logging.disable(logging.CRITICAL)
-    threading.excepthook = _hang_ups_aside
+def threads_aside() -> None:
+    """From now on only the main thread prints: Beam's print a trace when a runner goes away before them."""
+    if not isinstance(sys.stderr, _MainThreads):
+        sys.stderr = cast("TextIO", _MainThreads(sys.stderr))
+
+
+class _MainThreads:
+    """A stream that takes what the main thread writes."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        is_main = threading.current_thread() is threading.main_thread()
+        return self._stream.write(text) if is_main else len(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 def _hang_ups_aside(raised: threading.ExceptHookArgs) -> None:

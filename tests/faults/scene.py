@@ -1,6 +1,5 @@
 """A job on a real cluster with its topics, a gated captioner, and a consumer that reads during the trouble."""
 
-import io
 import json
 import os
 import random
@@ -14,20 +13,19 @@ from pathlib import Path
 
 from faults.gated import lines
 from faults.promises import Published, Texts, check_promises, texts_of
+from faults.uploads import Uploads
 from faults.watch import Watch
 from kafka import TopicPartition
-from live.shop import Shop, product_png
-from PIL import Image
+from live.shop import Shop
 
 from pipeline.config import Topics
-from pipeline.kafka.connection import consumer, producer
+from pipeline.kafka.connection import consumer
 from pipeline.kafka.offsets import resolve
 from pipeline.local.flink import LocalFlink
 from pipeline.local.flink_job import FlinkJob
 from pipeline.local.kafka import LocalKafka
 from pipeline.local.worker_pool import WorkerPool
 from pipeline.runners.embedded import run_embedded
-from schemas.codec import Encoder
 from transforms.captioner.api import CaptionerOptions
 from transforms.values import KafkaRecord
 
@@ -62,70 +60,10 @@ class Scene:
         self.shop = Shop(self.kafka.bootstrap_servers, self.names)
         self.gate = self.folder / "gate"
         self.gate.mkdir()
-        self.ids: list[str] = []
-        self.poisoned: list[str] = []
+        self.uploads = Uploads(self.shop, self.names["uploads"], PARTITIONS, self.rng)
         self._runs: list[subprocess.Popen[bytes]] = []
         self._jobs: list[str] = []
         self.watch = Watch(self.shop.kafka, (self.names["captions"], self.names["dead"]))
-
-    # What goes in
-
-    def leaders(self, count: int, languages: tuple[str, ...] = ("zh-Hans", "en")) -> list[str]:
-        """Distinct pictures, small; returns their ids."""
-        return self._upload([(f"p{n}", product_png(n), languages) for n in self._numbers(count)])
-
-    def big_leaders(self, count: int) -> list[str]:
-        """Distinct pictures of about 60 KB."""
-        return self._upload([(f"p{n}", _noisy(n), ("en",)) for n in self._numbers(count)])
-
-    def copies(self, of: list[str], count: int) -> list[str]:
-        """Pictures uploaded again under other ids; each goes to its picture's partition, behind it."""
-        made = []
-        for _ in range(count):
-            original = self.rng.choice(of)
-            number = int(original.removeprefix("p").partition("-")[0])
-            made.append((f"{original}-{len(self.ids) + len(made)}", product_png(number), ("zh-Hans", "en")))
-        return self._upload(made)
-
-    def poison(self, count: int) -> list[str]:
-        """Records that no schema reads."""
-        keys = [f"poison-{len(self.poisoned) + n}" for n in range(count)]
-        self._send([(key, b"\xff\xfe" + key.encode(), n % PARTITIONS) for n, key in enumerate(keys)])
-        self.poisoned += keys
-        return keys
-
-    def delete(self, image_id: str) -> None:
-        """A tombstone for an image, behind it."""
-        self._send([(image_id, None, _partition(image_id))])
-
-    def _numbers(self, count: int) -> range:
-        first = len({image_id.partition("-")[0] for image_id in self.ids})
-        return range(first, first + count)
-
-    def _upload(self, made: list[tuple[str, bytes, tuple[str, ...]]]) -> list[str]:
-        encoder = Encoder("image_upload")
-        base = {"uploaded_at": 1_700_000_000_000, "merchant": "m"}
-        values = [
-            encoder.encode({**base, "image_id": image_id, "image": picture, "languages": list(tags)})
-            for image_id, picture, tags in made
-        ]
-        ids = [image_id for image_id, _, _ in made]
-        self._send([(image_id, value, _partition(image_id)) for image_id, value in zip(ids, values, strict=True)])
-        self.ids += ids
-        return ids
-
-    def _send(self, records: list[tuple[str, bytes | None, int]]) -> None:
-        client, headers = producer(self.shop.kafka), [("merchant", b"m")]
-        try:
-            futures = [
-                client.send(self.names["uploads"], key=key.encode(), value=value, partition=partition, headers=headers)
-                for key, value, partition in records
-            ]
-            client.flush(timeout=30)
-            for future in futures:
-                future.get(timeout=30)
-        finally:
-            client.close()
 
     # The job
 
@@ -214,9 +152,15 @@ class Scene:
         done = self.job.checkpoints().completed
         self.wait(lambda: self.job.checkpoints().completed >= done + more, "a further checkpoint")
 
+    def take_checkpoint(self) -> None:
+        """Have one taken now, and return after it."""
+        done = self.job.checkpoints().completed
+        self.job.rest.post(f"/jobs/{self.job.id}/checkpoints", {"checkpointType": "CONFIGURED"})
+        self.wait(lambda: self.job.checkpoints().completed > done, "the checkpoint asked for")
+
     def wait_for_all(self) -> None:
         """Return once every upload is captioned or dead."""
-        wanted = set(self.ids) | set(self.poisoned)
+        wanted = set(self.uploads.ids) | set(self.uploads.poisoned)
         self.wait(lambda: wanted <= self.watch.seen, f"all {len(wanted)} uploads came out")
 
     def hold(self, leaders: int, copies: int) -> int:
@@ -228,13 +172,13 @@ class Scene:
         held, read = before.get("held", 0), before.get("uploads_read", 0)
         let_out = 0 if held else self.rng.randrange(leaders // 2)
         self.release(lines(self.gate / "left") + let_out)
-        ids = self.leaders(leaders)
+        ids = self.uploads.leaders(leaders)
         wanted = held + leaders - let_out
         self.wait(lambda: self.tally().get("uploads_read", 0) >= read + leaders, "leaders are read")
         self.wait(lambda: self.tally()["held"] == wanted, f"{wanted} generations are pending")
         self.wait(lambda: len(self.watch.seen & set(ids)) >= let_out, "what was let out is published")
         waiting = self.tally().get("waited", 0) + copies
-        self.copies([image_id for image_id in ids if image_id not in self.watch.seen], copies)
+        self.uploads.copies([image_id for image_id in ids if image_id not in self.watch.seen], copies)
         self.wait(lambda: self.tally().get("waited", 0) == waiting, f"{copies} duplicates wait")
         assert self.tally()["held"] == wanted
         return wanted
@@ -274,8 +218,8 @@ class Scene:
 
     def check(self, pending: int = 0) -> None:
         """All promises; ``pending`` generations were lost with a process and may have been asked twice."""
-        check_promises(self.published(), self.expected(), self.poisoned)
-        distinct = len({image_id.partition("-")[0] for image_id in self.ids})
+        check_promises(self.published(), self.expected(), self.uploads.poisoned)
+        distinct = len({image_id.partition("-")[0] for image_id in self.uploads.ids})
         answers = lines(self.gate / "left") or self.tally().get("generations", 0)
         assert answers <= distinct + pending, "generations beyond inputs and retries"
         self.watch.check()
@@ -290,17 +234,3 @@ class Scene:
             if run.poll() is None:
                 run.send_signal(signal.SIGTERM)
             run.wait(LIMIT)
-
-
-def _partition(image_id: str) -> int:
-    """By picture, so that copies come behind their leader in every run."""
-    return int("".join(c for c in image_id.partition("-")[0] if c.isdigit())) % PARTITIONS
-
-
-def _noisy(number: int) -> bytes:
-    rng = random.Random(number)
-    small = Image.frombytes("RGB", (9, 9), rng.randbytes(9 * 9 * 3)).resize((200, 150), Image.Resampling.BICUBIC)
-    noise = Image.frombytes("RGB", (200, 150), rng.randbytes(200 * 150 * 3))
-    buffer = io.BytesIO()
-    Image.blend(small, noise, 0.1).save(buffer, "PNG")
-    return buffer.getvalue()

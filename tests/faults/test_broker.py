@@ -18,7 +18,7 @@ def test_broker_stopped_and_started_again(scene: Callable[..., Scene]) -> None:
         case.release()  # answers come, and cannot be written
         case.wait(lambda: len(case.job.failures()) > 0, "the job has failed on it")
         own.start()
-        case.leaders(3)
+        case.uploads.leaders(3)
         case.wait_for_all()
         assert case.job.state() in ("RUNNING", "RESTARTING")
         case.check(pending)

@@ -10,10 +10,10 @@ def test_deletion_while_its_caption_is_pending(scene: Callable[..., Scene]) -> N
     case = scene()
     case.start()
     pending = case.hold(leaders=12, copies=6)
-    ids = [image_id for image_id in case.ids if image_id not in case.watch.seen]
+    ids = [image_id for image_id in case.uploads.ids if image_id not in case.watch.seen]
     gone = case.rng.sample(ids, 3)
     for image_id in gone:
-        case.delete(image_id)
+        case.uploads.delete(image_id)
     case.wait(lambda: case.tally().get("deletions", 0) >= 3, "the deletions were seen")
     case.wait_for_checkpoint()
     case.flink.kill_task_manager()
@@ -31,7 +31,7 @@ def test_a_thousand_poison_records_in_a_row(scene: Callable[..., Scene]) -> None
     case = scene()
     case.start()
     case.hold(leaders=12, copies=6)
-    case.poison(1000)
+    case.uploads.poison(1000)
     case.wait_for_checkpoint()
     pending = case.hold(leaders=6, copies=3)
     case.flink.kill_task_manager()
@@ -49,9 +49,9 @@ def test_a_thousand_poison_records_in_a_row(scene: Callable[..., Scene]) -> None
 def test_the_card_is_short_of_memory_once(scene: Callable[..., Scene]) -> None:
     case = scene(captioner="faults.gated:tiny_with_oom")
     case.start()
-    ids = case.leaders(10)
+    ids = case.uploads.leaders(10)
     case.wait(lambda: case.asked() == 10, "all are pending")
-    case.copies(ids, 5)
+    case.uploads.copies(ids, 5)
     case.wait(lambda: case.tally().get("waited", 0) == 5, "duplicates wait")
     case.release()
     case.wait_for_all()

@@ -23,7 +23,7 @@ def test_task_manager_killed_before_the_first_checkpoint_then_bursts_and_silence
     scene: Callable[..., Scene],
 ) -> None:
     case = scene()
-    case.start(beam=("--checkpointing_interval=30000",))
+    case.start(beam=("--checkpointing_interval=3600000",))
     pending = case.hold(leaders=12, copies=8)
     assert case.job.checkpoints().completed == 0
     case.flink.kill_task_manager()
@@ -33,8 +33,8 @@ def test_task_manager_killed_before_the_first_checkpoint_then_bursts_and_silence
     assert case.job.checkpoints().restored == 0
     assert case.job.failures()
     for _ in range(2):
-        case.copies(case.leaders(case.rng.randrange(1, 4)), 1)
-        case.wait_for_checkpoint()  # silence; what the checkpoint held back would stay there
+        case.uploads.copies(case.uploads.leaders(case.rng.randrange(1, 4)), 1)
+        case.take_checkpoint()  # silence; what the checkpoint held back would stay there
         case.wait_for_all()
     case.check(pending)
 
@@ -57,7 +57,7 @@ def test_sdk_worker_killed(scene: Callable[..., Scene]) -> None:
 def test_more_than_five_megabytes_of_state(scene: Callable[..., Scene]) -> None:
     case = scene()
     case.start()
-    pictures = case.big_leaders(110)
+    pictures = case.uploads.big_leaders(110)
     case.wait(lambda: case.tally().get("held") == len(pictures), "all are pending")
     failed = case.job.checkpoints().failed  # before all tasks ran
     case.wait_for_checkpoint(2)

@@ -12,7 +12,7 @@ def test_a_burst_comes_out_with_it(scene: Callable[..., Scene]) -> None:
     case.release()
     case.start(beam=BURST)
     case.wait_for_checkpoint()
-    case.leaders(40)
+    case.uploads.leaders(40)
     case.wait(lambda: case.committed() == 40, "all are read, and safe in a checkpoint")
     case.wait_for_checkpoint(3)
     case.wait_for_all()
@@ -25,7 +25,7 @@ def test_without_it_a_burst_stays_inside_and_the_watchdog_says_so(scene: Callabl
     flag = "--finish_bundle_before_checkpointing=false"
     case.start("--watchdog", "9s", "--watchdog-fails", beam=(*BURST, flag), unchecked=True)
     case.wait_for_checkpoint()
-    case.leaders(40)
+    case.uploads.leaders(40)
     before = case.job.checkpoints().completed
     case.wait(lambda: "none was finished" in case.said() or bool(case.job.failures()), "a watchdog says so")
     assert case.job.checkpoints().completed - before >= 3  # it looked healthy all the while
