@@ -20,11 +20,12 @@ _GONE_SECONDS = 5.0
 _POLL_SECONDS = 0.02
 
 # The pool starts its workers as `python` and forgets them: they outlive it, and their pids are its own business.
-# This `python` notes the pid of each worker and, as its watcher, ends it with the pool.
+# This `python` notes the pid of each worker and when it started, as pids are given out again, and, as its watcher,
+# ends it with the pool.
 _PYTHON = """\
 #!/bin/sh
 exec {python} -I -S {watcher} "$PPID" {nothing} \\
-  /bin/sh -c 'notes=$1; shift; : >"$notes/$$"; exec "$@"' sh {notes} {python} "$@"
+  /bin/sh -c 'cut -d" " -f22 /proc/$$/stat >"$1/$$" 2>/dev/null; shift; exec "$@"' sh {notes} {python} "$@"
 """
 
 
@@ -57,7 +58,7 @@ class WorkerPool(LocalServer):
     def workers(self) -> tuple[int, ...]:
         """Return the process ids of the SDK workers that run now, the oldest first."""
         notes = sorted(_pids(self.home).iterdir(), key=lambda note: note.stat().st_mtime_ns)
-        return tuple(int(note.name) for note in notes if _lives(int(note.name)))
+        return tuple(int(note.name) for note in notes if _lives(int(note.name), note.read_text().strip()))
 
     def kill_workers(self) -> int:
         """End the SDK workers with SIGKILL and say how many; the runner asks for new ones."""
@@ -115,9 +116,17 @@ def _python(home: Path) -> str:
     return _PYTHON.format(**{name: shlex.quote(str(path)) for name, path in paths.items()})
 
 
-def _lives(pid: int) -> bool:
+def _lives(pid: int, started: str) -> bool:
+    """Whether the process of this pid runs, and is the one that started then; without /proc nobody can tell."""
     try:
         os.kill(pid, 0)
-    except (ProcessLookupError, PermissionError):
+        return _started(pid) == started
+    except (ProcessLookupError, PermissionError, FileNotFoundError):
         return False
-    return True
+
+
+def _started(pid: int) -> str:
+    """Clock ticks between boot and the start of a process, from /proc/[pid]/stat; empty without /proc."""
+    if not Path("/proc/self/stat").exists():
+        return ""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]

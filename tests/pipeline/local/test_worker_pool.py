@@ -79,6 +79,22 @@ def test_workers_are_known_killed_and_end_with_the_pool(pool, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="tells processes of one pid apart by /proc")
+def test_a_process_that_was_given_a_worker_s_pid_is_none_of_ours(pool):
+    ask_for_worker(pool)
+    [worker] = pool.workers()
+    note = pool.home / "workers" / str(worker)
+    stranger = subprocess.Popen(["sleep", "60"])
+    try:
+        (note.parent / str(stranger.pid)).write_text(note.read_text())  # as a worker before it left it
+        assert pool.workers() == (worker,)
+        assert pool.kill_workers() == 1
+        assert stranger.poll() is None
+    finally:
+        stranger.kill()
+        stranger.wait()
+
+
 def test_workers_end_with_the_process_that_started_the_pool(tmp_path):
     with subprocess.Popen(
         [sys.executable, "-c", STARTS_ONE, str(Path(__file__).parent)],
