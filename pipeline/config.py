@@ -13,8 +13,10 @@ from schemas.codec import WireFormat
 from transforms.caption import CaptionOptions
 from transforms.captioner.api import CaptionerOptions
 from transforms.desk import DeskOptions
+from transforms.duplicates import DuplicateOptions
 from transforms.errors import ConfigInvalid
 from transforms.fetch import FetchLimits
+from transforms.index.decide import IndexLimits
 from transforms.inspect import InspectLimits
 from transforms.review import ReviewPolicy
 from transforms.similarity import SimilarityRule
@@ -49,6 +51,9 @@ class Config:
     fetch: FetchLimits = field(default_factory=FetchLimits)
     inspect: InspectLimits = field(default_factory=InspectLimits)
     similarity: SimilarityRule = field(default_factory=SimilarityRule)
+    index: IndexLimits = field(default_factory=IndexLimits)
+    index_bytes: int = 1 << 30
+    """Memory of a Python worker for the indexes of all merchants."""
     captioner: CaptionerOptions = field(default_factory=CaptionerOptions)
     prompts: str = "default"
     """Name or path of the prompt library."""
@@ -67,12 +72,19 @@ class Config:
                 raise ConfigInvalid(
                     f"pattern `{self.uploads.pattern}` matches `{name}`, which the job writes; mend --topic-pattern"
                 )
+        if self.index_bytes < 1 << 20:
+            raise ConfigInvalid(f"`{self.index_bytes}` bytes hold no index; mend --index-memory")
         if not re.fullmatch(r"[A-Za-z0-9._-]{1,64}", self.run_id):
             raise ConfigInvalid(f"run id `{self.run_id}` is not 1 to 64 of `A-Z a-z 0-9 . _ -`; mend --run-id")
 
     def caption_options(self) -> CaptionOptions:
         """What the caption stage gets."""
-        return CaptionOptions(self.run_id, self.captioner, self.prompts, self.similarity, self.review, self.desk)
+        parts = (self.run_id, self.captioner, self.prompts, self.similarity, self.review, self.desk)
+        return CaptionOptions(*parts, keep_texts_seconds=self.index.keep_seconds * 1.25)
+
+    def duplicate_options(self) -> DuplicateOptions:
+        """What Find duplicate gets."""
+        return DuplicateOptions(self.run_id, self.similarity, self.index, self.index_bytes)
 
 
 def _check_names(names: tuple[str, ...]) -> None:

@@ -53,7 +53,7 @@ def build(uploads: Any, config: Config) -> None:
         | "All arrivals" >> beam.Flatten()
         | "By scope" >> beam.Map(by_scope).with_output_types(tuple[str, Arrival])
     )
-    finder = beam.ParDo(FindDuplicate(run, config.similarity))
+    finder = beam.ParDo(FindDuplicate(config.duplicate_options()))
     grouped = scoped | "Find duplicate" >> finder.with_output_types(tuple[str, Assignment])
     captioner = CaptionImage(config.caption_options())
     tagged = fail | {REFUSALS: values.Refusal}

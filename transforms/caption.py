@@ -60,7 +60,7 @@ class CaptionOptions:
     """Real time between two looks at a pending group."""
     patience_seconds: float = 0.05
     """A poll waits so long for a result, once a bundle: the embedded runner fires real-time timers early."""
-    keep_texts_seconds: float = 61 * 24 * 3600.0
+    keep_texts_seconds: float = 75 * 24 * 3600.0
     """Event time after which a group's texts go; longer than the duplicate index keeps its leaders."""
 
 

@@ -19,6 +19,7 @@ CROSSING: tuple[type, ...] = (
     values.Arrival,
     values.Assignment,
     values.IndexEntry,
+    values.IndexChunk,
     values.GroupState,
     values.Caption,
     values.Refusal,

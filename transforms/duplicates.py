@@ -1,30 +1,50 @@
 """Find duplicate: keyed by scope, decides which group an upload belongs to.
 
-The journal lies in bag state. The index it gives is kept in the process and is checked once per bundle and scope
-against a chained hash in state: after a failed bundle, a restore or a move to another worker they differ and the
-index is built again. (A counter would collide: a retried bundle counts to the same number with other entries.)
+What is new lies as single entries in a bag, the journal, and after 1,024 of them packed in another. The index they
+give is kept in the process and is checked once per bundle and scope against a chained hash in state: after a failed
+bundle, a restore or a move to another worker they differ and the index is built again. (A counter would collide: a
+retried bundle counts to the same number with other entries.)
 """
 
 from __future__ import annotations
 
 import hashlib
-import threading
+import logging
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import apache_beam as beam
 from apache_beam.coders import BytesCoder
-from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateSpec
+from apache_beam.transforms.timeutil import TimeDomain
+from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateSpec, TimerSpec, on_timer
+from apache_beam.utils.timestamp import Timestamp
 
 from transforms.coders import AvroCoder
-from transforms.index import DuplicateIndex
+from transforms.fingerprint import ALGORITHM_VERSION
+from transforms.index.chunk import CHUNK_ROWS
+from transforms.index.decide import SLACK, DuplicateIndex, IndexLimits
 from transforms.metrics import count
+from transforms.scopes import Held, Scopes
 from transforms.similarity import SimilarityRule
-from transforms.values import Arrival, Assignment, Candidate, Deletion, IndexEntry, Role
+from transforms.values import Arrival, Assignment, Candidate, Deletion, IndexChunk, IndexEntry, Role
 
-_lock = threading.Lock()
-_indexes: dict[tuple[str, str], tuple[bytes, DuplicateIndex]] = {}
-"""(job, scope) → chained hash of the journal, index."""
+_log = logging.getLogger(__name__)
+_scopes = Scopes()
+
+_ENTRIES, _CHUNKS = AvroCoder(IndexEntry), AvroCoder(IndexChunk)
+
+
+@dataclass(frozen=True, slots=True)
+class DuplicateOptions:
+    """Everything Find duplicate needs on a worker."""
+
+    job: str
+    """Keeps the indexes of jobs in one process apart."""
+    rule: SimilarityRule = field(default_factory=SimilarityRule)
+    limits: IndexLimits = field(default_factory=IndexLimits)
+    memory_bytes: int = 1 << 30
+    """Of a process, for all scopes; the one in use may pass it."""
 
 
 def scope_of(arrival: Arrival) -> str:
@@ -46,27 +66,29 @@ def by_scope(arrival: Arrival) -> tuple[str, Arrival]:
 
 def forget(job: str) -> None:
     """Drop the indexes of a finished job from memory."""
-    with _lock:
-        for key in [key for key in _indexes if key[0] == job]:
-            del _indexes[key]
+    _scopes.forget(job)
 
 
-def chain(version: bytes, entry: bytes) -> bytes:
-    """The journal's hash after one more entry."""
-    return hashlib.blake2b(version + entry, digest_size=16).digest()
+def kept_bytes() -> int:
+    """Memory of the process's indexes, about."""
+    return _scopes.nbytes
+
+
+def chain(version: bytes, written: bytes) -> bytes:
+    """The state's hash after one more write."""
+    return hashlib.blake2b(version + written, digest_size=16).digest()
 
 
 class FindDuplicate(beam.DoFn):
     """(scope, `Arrival`) → (leader id, `Assignment`)."""
 
-    _coder = AvroCoder(IndexEntry)
     JOURNAL = BagStateSpec("journal", BytesCoder())
+    CHUNKS = BagStateSpec("chunks", BytesCoder())
     VERSION = ReadModifyWriteStateSpec("version", BytesCoder())
+    EXPIRE = TimerSpec("expire", TimeDomain.WATERMARK)
 
-    def __init__(self, job: str, rule: SimilarityRule) -> None:
-        """``job`` keeps the indexes of jobs in one process apart."""
-        self._job = job
-        self._rule = rule
+    def __init__(self, options: DuplicateOptions) -> None:
+        self._options = options
 
     def start_bundle(self) -> None:
         """Trust no index until it is checked against state."""
@@ -76,23 +98,30 @@ class FindDuplicate(beam.DoFn):
         self,
         element: tuple[str, Arrival],
         journal: Any = beam.DoFn.StateParam(JOURNAL),
+        chunks: Any = beam.DoFn.StateParam(CHUNKS),
         version: Any = beam.DoFn.StateParam(VERSION),
+        expire: Any = beam.DoFn.TimerParam(EXPIRE),
     ) -> Iterator[tuple[str, Assignment]]:
         """Assign one arrival; the journal grows by what is new."""
         scope, arrival = element
-        if scope not in self._checked:
-            self._check(scope, journal, version)
-        with _lock:  # put back when done: an index changed by half an upload must not be trusted
-            known, index = _indexes.pop((self._job, scope))
-        assignments, entries = index.assign(arrival)
+        held = self._take(scope, journal, chunks, version)
+        assignments, entries = held.index.assign(arrival)
         for entry in entries:
-            encoded = self._coder.encode(entry)
+            encoded = _ENTRIES.encode(entry)
             journal.add(encoded)
-            known = chain(known, encoded)
+            held.version = chain(held.version, encoded)
+        if held.index.is_over_cap():
+            _trim(held, float("-inf"), journal, chunks)
+        elif held.index.unpacked >= CHUNK_ROWS:
+            encoded = _CHUNKS.encode(held.index.pack())
+            chunks.add(encoded)
+            journal.clear()
+            held.version = chain(held.version, encoded)
         if entries:
-            version.write(known)
-        with _lock:
-            _indexes[self._job, scope] = known, index
+            version.write(held.version)
+            if not held.is_timed:
+                self._time(held, expire, float("-inf"))
+        _scopes.put((self._options.job, scope), held, self._options.memory_bytes)
         if not assignments:
             count("replaced")
         for assignment in assignments:
@@ -100,14 +129,61 @@ class FindDuplicate(beam.DoFn):
                 count("duplicates" if assignment.role is Role.MEMBER else "leaders")
             yield assignment.leader_id, assignment
 
-    def _check(self, scope: str, journal: Any, version: Any) -> None:
-        current = version.read() or b""
-        with _lock:
-            held = _indexes.get((self._job, scope))
-        if held is None or held[0] != current:
-            entries = [self._coder.decode(encoded) for encoded in journal.read()]
-            held = current, DuplicateIndex(scope, self._rule, entries)
-            count("index_rebuilds")
-        with _lock:
-            _indexes[self._job, scope] = held
+    @on_timer(EXPIRE)
+    def on_expire(
+        self,
+        scope: Any = beam.DoFn.KeyParam,
+        moment: Any = beam.DoFn.TimestampParam,
+        journal: Any = beam.DoFn.StateParam(JOURNAL),
+        chunks: Any = beam.DoFn.StateParam(CHUNKS),
+        version: Any = beam.DoFn.StateParam(VERSION),
+        expire: Any = beam.DoFn.TimerParam(EXPIRE),
+    ) -> None:
+        """Drop what is too old, once it is an eighth: all that is kept has to be written again."""
+        held = self._take(scope, journal, chunks, version)
+        now = moment.micros / 1e6
+        oldest_ms = (now - self._options.limits.keep_seconds) * 1000
+        if held.index.expired(oldest_ms) * SLACK >= max(1, held.index.rows):
+            _trim(held, oldest_ms, journal, chunks)
+            version.write(held.version)
+        self._time(held, expire, now)
+        _scopes.put((self._options.job, scope), held, self._options.memory_bytes)
+
+    def _take(self, scope: str, journal: Any, chunks: Any, version: Any) -> Held:
+        held = _scopes.take((self._options.job, scope))
+        if held is not None and scope in self._checked:
+            return held
         self._checked.add(scope)
+        current = version.read() or b""
+        if held is not None and held.version == current:
+            return held
+        count("index_rebuilds")
+        packed = [_CHUNKS.decode(encoded) for encoded in chunks.read()]
+        entries = [_ENTRIES.decode(encoded) for encoded in journal.read()]
+        index = DuplicateIndex(scope, self._options.rule, self._options.limits, packed, entries)
+        if stale := index.stale(ALGORITHM_VERSION):
+            _log.warning(
+                "merchant `%s`: another version than `%d` made `%d` of `%d` fingerprints; "
+                "they are found by equal bytes only, until new uploads replace them",
+                *(scope, ALGORITHM_VERSION, stale, len(index)),
+            )
+        return Held(current, index)
+
+    def _time(self, held: Held, expire: Any, now: float) -> None:
+        """Set the timer to when an eighth of the time has passed since the oldest row was due."""
+        oldest_ms, keep = held.index.oldest_ms, self._options.limits.keep_seconds
+        held.is_timed = oldest_ms is not None
+        if oldest_ms is not None:
+            expire.set(Timestamp.of(max(oldest_ms / 1000 + keep, now) + keep / SLACK))
+
+
+def _trim(held: Held, oldest_ms: float, journal: Any, chunks: Any) -> None:
+    """Drop what is older or beyond a cap; state is written anew."""
+    count("index_trims")
+    held.index, packed = held.index.trimmed(oldest_ms)
+    journal.clear()
+    chunks.clear()
+    for chunk in packed:
+        encoded = _CHUNKS.encode(chunk)
+        chunks.add(encoded)
+        held.version = chain(held.version, encoded)

@@ -50,12 +50,16 @@ class SimilarityRule:
         return "\x1f".join(name + "=" + value.replace("\x1f", " ") for name, value in values if value)
 
 
+def vetoes(veto: str) -> dict[str, str]:
+    """The values that a veto key names, by attribute."""
+    return dict(pair.split("=", 1) for pair in veto.split("\x1f")) if veto else {}
+
+
 def vetoed(a: str, b: str) -> bool:
     """Whether two veto keys name different values for one attribute. A missing attribute forbids nothing."""
-    if a == b or not a or not b:
+    if a == b:
         return False
-    first = dict(pair.split("=", 1) for pair in a.split("\x1f"))
-    second = dict(pair.split("=", 1) for pair in b.split("\x1f"))
+    first, second = vetoes(a), vetoes(b)
     return any(second.get(name, value) != value for name, value in first.items())
 
 

@@ -209,6 +209,25 @@ class IndexEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class IndexChunk:
+    """Many lines of a scope's journal with what became of them, packed: the index is read back at once."""
+
+    sequence: int
+    """Place in the journal."""
+    showings: bytes
+    """Rows of `transforms.index.showings.SHOWING`."""
+    leaders: bytes
+    """Rows of `transforms.index.leaders.LEADER`, one for each row above that founded a group."""
+    veto: bytes
+    """A uint64 for each of these leaders and each of ``veto_names``, little-endian: `veto_words`."""
+    veto_names: tuple[str, ...]
+    places: tuple[str, ...]
+    """``topic/partition`` by the number that the rows have."""
+    has_forgotten: bool = False
+    """Leaders were dropped before: a leader id that is not here may have a state elsewhere."""
+
+
+@dataclass(frozen=True, slots=True)
 class Text:
     """One answer of the model, reviewed, and the picture it was written for."""
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import re
 from typing import TYPE_CHECKING, Any
 
+from pipeline.commands.duration import milliseconds
 from pipeline.commands.runner import add_runner, submission
 from pipeline.commands.shared import add_command, add_job, add_topics, job_config
 from pipeline.commands.uploads import add_offsets, add_uploads, offsets
@@ -30,7 +30,6 @@ It runs on a Flink of its own in this process, or on a cluster: --flink-master j
 
 Where it begins, strongest first: --resume; --from-offset of a partition; --from.
 """
-_UNITS = {"s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
 
 def add(commands: Any) -> None:
@@ -134,14 +133,6 @@ def live_read(parsed: argparse.Namespace, config: Config) -> LiveRead:
         UploadTime(config.uploads_wire) if parsed.event_time == "upload" else None,
         watchdog=WatchdogOptions(seconds["watchdog"], parsed.watchdog_fails),
     )
-
-
-def milliseconds(duration: str, option: str) -> int:
-    """``90s``, ``15m``, ``2h``, ``1d`` → milliseconds. Raises `ConfigInvalid` naming the option."""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd])", duration)
-    if found is None:
-        raise ConfigInvalid(f"`{duration}` is no duration; mend {option}, for example 90s, 15m, 2h or 1d")
-    return int(float(found[1]) * _UNITS[found[2]])
 
 
 def _refuse_a_gap(starts: Starts, rewind: int | None) -> None:

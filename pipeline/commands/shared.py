@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
+from pipeline.commands.duration import milliseconds
 from pipeline.commands.kafka import add_kafka, kafka_options
 
 if TYPE_CHECKING:
@@ -56,6 +57,15 @@ def add_job(command: argparse.ArgumentParser) -> None:
     group.add_argument("--preset", choices=("strict", "balanced", "lenient"), default="balanced")
     group.add_argument("--max-hash-distance", type=int, help="phash bits, 0 to 16; overrides the preset")
     group.add_argument("--max-colour-distance", type=float, help="CIE76 dE; overrides the preset")
+    group.add_argument(
+        "--index-ttl", default="60d", metavar="DURATION", help="how long a picture is found again (default 60d)"
+    )
+    group.add_argument(
+        "--index-leaders", type=int, help="distinct pictures kept per merchant, the oldest go first (default 300000)"
+    )
+    group.add_argument(
+        "--index-memory", type=int, metavar="MIB", help="memory of a Python worker for all merchants (default 1024)"
+    )
     group = command.add_argument_group("captioner")
     group.add_argument(
         "--captioner", default="huggingface", metavar="KIND", help="huggingface, fake, or MODULE:FUNCTION of your own"
@@ -106,6 +116,7 @@ def job_config(arguments: argparse.Namespace) -> Config:
     from pipeline.config import Config, Topics
     from transforms.captioner.api import CaptionerOptions
     from transforms.fetch import FetchLimits
+    from transforms.index.decide import IndexLimits
     from transforms.inspect import InspectLimits
     from transforms.review import ReviewPolicy
 
@@ -115,6 +126,11 @@ def job_config(arguments: argparse.Namespace) -> Config:
         "max_frames": arguments.max_image_frames,
         "max_encoded": arguments.max_encoded_bytes,
     }
+    index = {
+        "max_leaders": arguments.index_leaders,
+        "keep_seconds": milliseconds(arguments.index_ttl, "--index-ttl") / 1000,
+    }
+    memory = None if arguments.index_memory is None else arguments.index_memory << 20
     return Config(
         kafka=kafka_options(arguments),
         uploads=uploads(arguments),
@@ -123,6 +139,7 @@ def job_config(arguments: argparse.Namespace) -> Config:
         fetch=FetchLimits(arguments.file_root, **_given({"max_bytes": arguments.max_image_bytes})),
         inspect=InspectLimits(**_given(pictures), model_max_pixels=arguments.max_pixels),
         similarity=similarity_rule(arguments),
+        index=IndexLimits(**_given(index)),
         captioner=CaptionerOptions(
             kind=arguments.captioner,
             model=arguments.model,
@@ -135,7 +152,7 @@ def job_config(arguments: argparse.Namespace) -> Config:
         ),
         prompts=arguments.prompts or ("tiny" if arguments.model == "tiny" else "default"),
         review=ReviewPolicy(**_given({"max_attempts": arguments.max_attempts})),
-        **_given({"run_id": arguments.run_id}),
+        **_given({"run_id": arguments.run_id, "index_bytes": memory}),
     )
 
 

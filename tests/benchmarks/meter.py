@@ -20,7 +20,7 @@ from pipeline.kafka import replay, sink
 from transforms.coders import AvroCoder
 from transforms.desk import Desk
 from transforms.duplicates import FindDuplicate
-from transforms.index import DuplicateIndex
+from transforms.index.decide import DuplicateIndex
 from transforms.stage import Stage
 
 REST = "Beam and Kafka clients"

@@ -55,6 +55,7 @@ def state_values() -> dict[type, Any]:
             *(5, "leader", "leader", "img-1", picture.sha256, "colour=red", mark, "uploads", 3, 7),
             *(samples.NEW_YEAR_MS, values.Task.INDEX),
         ),
+        values.IndexChunk(5, b"\x01" * 54, b"\x02" * 251, bytes(8), ("colour",), ("uploads/3",), True),
         values.GroupState((text,), (candidate,), (deletion,)),
         caption,
         values.Finished(caption=caption),

@@ -5,7 +5,7 @@ from dataclasses import replace
 from data.samples import arrival, candidate, deletion, record
 
 from transforms.group import precedes
-from transforms.index import DuplicateIndex
+from transforms.index.decide import DuplicateIndex
 from transforms.origin import ORIGIN
 from transforms.similarity import SimilarityRule
 from transforms.values import Header, KafkaRecord

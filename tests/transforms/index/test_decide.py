@@ -1,17 +1,23 @@
 import random
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 from data.samples import arrival, candidate, deletion, far, fingerprint
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transforms.index import DuplicateIndex, leader_id
+from transforms.coders import AvroCoder
+from transforms.errors import ConfigInvalid
+from transforms.index.decide import DuplicateIndex, IndexLimits, leader_id
+from transforms.index.leaders import LEADER
 from transforms.similarity import SimilarityRule
-from transforms.values import Arrival, Assignment, Candidate, Deletion, IndexEntry, Role, Task
+from transforms.values import Arrival, Assignment, Candidate, Deletion, IndexChunk, IndexEntry, Role, Task
 
 RULE = SimilarityRule()
 NEAR = fingerprint(0)
+CODER = AvroCoder(IndexChunk)
 
 
 def bits(number: int) -> Any:
@@ -291,10 +297,12 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(steps=STEPS, seed=st.integers(0, 2**16))
-def test_an_index_rebuilt_from_a_shuffled_journal_decides_alike(steps: list[Any], seed: int) -> None:
-    scope, dice, new = Scope(), random.Random(seed), set()
+def test_an_index_rebuilt_from_its_state_decides_alike(steps: list[Any], seed: int) -> None:
+    live, dice, new = DuplicateIndex("shop", RULE), random.Random(seed), set()
+    chunks: list[IndexChunk] = []
+    journal: list[IndexEntry] = []
     for kind, image, content, attributes, task, offset, partition in steps:
         quality = 40 if content == 5 else 90
         mark = fingerprint((1 << (3 * content)) - 1, quality=quality)
@@ -303,12 +311,19 @@ def test_an_index_rebuilt_from_a_shuffled_journal_decides_alike(steps: list[Any]
             arrived = candidate(
                 f"i{image}", bytes([content]), mark, offset, partition, attributes=attributes, task=task
             )
-        shuffled = dice.sample(scope.journal, len(scope.journal))
-        rebuilt = DuplicateIndex("shop", RULE, shuffled).assign(arrival(arrived))
-        live = scope.index.assign(arrival(arrived))
-        assert rebuilt == live
-        scope.journal += live[1]
-        for assigned in live[0]:
+        state = [CODER.decode(CODER.encode(chunk)) for chunk in dice.sample(chunks, len(chunks))]
+        rebuilt = DuplicateIndex("shop", RULE, None, state, dice.sample(journal, len(journal)))
+        told, decided = rebuilt.assign(arrival(arrived)), live.assign(arrival(arrived))
+        assert told == decided
+        journal += decided[1]
+        assert live.unpacked == len(journal)
+        written = dice.randrange(6)
+        if written == 0:
+            chunks.append(live.pack())
+            journal = []
+        elif written == 1:
+            (live, chunks), journal = live.trimmed(float("-inf")), []
+        for assigned in decided[0]:
             if assigned.role is Role.NEW_LEADER:
                 assert assigned.leader_id not in new
                 new.add(assigned.leader_id)
@@ -364,3 +379,44 @@ def test_what_was_shown_before_a_deletion_is_not_told_of_what_comes_after() -> N
     scope.one(candidate("a", b"A", far(1), offset=1))
     scope.all(deletion("a", offset=2))
     assert [assigned.role for assigned in scope.all(candidate("a", b"B", far(2), offset=3))] == [Role.NEW_LEADER]
+
+
+def test_a_leader_that_was_deleted_leaves_nothing_but_its_id() -> None:
+    scope = Scope()
+    scope.one(candidate("a", b"A", fingerprint(0xABCD, (9, 9, 9)), offset=1))
+    scope.one(deletion("a", offset=2))
+    _, (chunk,) = scope.index.trimmed(float("-inf"))
+    (kept,) = np.frombuffer(chunk.leaders, LEADER)
+    assert kept["id"].tobytes().hex() == scope.journal[0].leader_id
+    assert (kept["hash"], kept["lab"].any(), kept["sha256"].tobytes()) == (0, False, bytes(32))
+
+
+def test_other_veto_attributes_than_a_leader_was_stored_with_forbid_nothing() -> None:
+    wide, narrow = SimilarityRule(), SimilarityRule(veto_attributes=("size", "colour"))
+    index = DuplicateIndex("shop", wide)
+    index.assign(arrival(candidate("a", b"A", NEAR, attributes={"colour": "red", "sku": "1", "size": "L"})))
+    chunk = index.pack()
+
+    def role(rule: SimilarityRule, **attributes: str) -> Role:
+        found = DuplicateIndex("shop", rule, None, [chunk])
+        return found.assign(arrival(candidate("b", b"B", NEAR, 1, attributes=attributes)))[0][0].role
+
+    assert role(wide, sku="2") is Role.NEW_LEADER
+    assert role(narrow, sku="2") is Role.MEMBER
+    assert role(narrow, size="S") is Role.MEMBER  # nobody looked at it when the leader came
+    assert role(narrow, colour="blue", size="L") is Role.NEW_LEADER
+
+
+def test_a_damaged_chunk_is_refused() -> None:
+    index = DuplicateIndex("shop", RULE)
+    index.assign(arrival(candidate("a", b"A")))
+    with pytest.raises(ValueError, match="chunk `1` of the duplicate index is damaged"):
+        DuplicateIndex("shop", RULE, None, [replace(index.pack(), leaders=b"")])
+
+
+@pytest.mark.parametrize(
+    ("bad", "option"), [({"keep_seconds": 5}, "--index-ttl"), ({"max_leaders": 0}, "--index-leaders")]
+)
+def test_limits_are_checked(bad: dict[str, Any], option: str) -> None:
+    with pytest.raises(ConfigInvalid, match=option):
+        IndexLimits(**bad)
