@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from transforms.captioner.api import CaptionerInfo, Completion, Generation
@@ -13,6 +15,11 @@ from transforms.plan import Question
 from transforms.review import ReviewPolicy, review
 from transforms.similarity import SimilarityRule
 from transforms.values import Candidate, Caption, Refusal, Text
+
+PLACEHOLDER = "placeholder"
+AUDITED = "audited"
+DISAGREES = "audit_disagrees"
+"""Flags of a caption record, and the names of their counters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,13 +127,23 @@ def seed_of(event_id: str, attempt: int) -> int:
     return int.from_bytes(hashlib.sha256(f"{event_id}/{attempt}".encode()).digest()[:4], "big") >> 1
 
 
-def caption_of(case: Case, texts: tuple[Text, ...]) -> Caption:
-    """The caption record: a text is reused when the model saw another upload's picture for it."""
+def is_sampled(case: Case, share: float) -> bool:
+    """Whether the case belongs to the share of duplicates that are captioned all the same: each time or never."""
+    drawn = int.from_bytes(hashlib.sha256(f"audit/{case.event_id}".encode()).digest()[:4], "big")
+    return drawn < share * 2**32
+
+
+def caption_of(case: Case, texts: tuple[Text, ...], others: tuple[Text, ...] = ()) -> Caption:
+    """The caption record: a text is reused when the model saw another upload's picture for it.
+
+    ``others`` are what a sampled duplicate would have got: the record names their picture and says how it went.
+    """
     candidate = case.candidate
     upload, picture = candidate.upload, candidate.picture
     reused = tuple((text.image_id, text.sha256) != (upload.image_id, picture.sha256) for text in texts)
     # Of several sources the farthest is named: the record must not look better than it is.
-    sources = [(_distance(candidate, text), text) for text, flag in zip(texts, reused, strict=True) if flag]
+    named = others or tuple(text for text, flag in zip(texts, reused, strict=True) if flag)
+    sources = [(_distance(candidate, text), text) for text in named]
     (bits, colour), source = max(sources, key=lambda pair: pair[0], default=((None, None), None))
     return Caption(
         case.event_id,
@@ -139,7 +156,22 @@ def caption_of(case: Case, texts: tuple[Text, ...]) -> Caption:
         None if source is None else source.image_id,
         bits,
         colour,
+        tuple(_flags(case, texts, others)),
     )
+
+
+def _flags(case: Case, texts: tuple[Text, ...], others: tuple[Text, ...]) -> Iterator[str]:
+    if case.candidate.is_placeholder:
+        yield PLACEHOLDER
+    if others:
+        yield AUDITED
+        if any(_words(text) != _words(other) for text, other in zip(texts, others, strict=True)):
+            yield DISAGREES
+
+
+def _words(text: Text) -> list[str]:
+    """Letter case, spaces and punctuation aside."""
+    return re.findall(r"\w+", text.caption.casefold())
 
 
 def _distance(candidate: Candidate, text: Text) -> tuple[int, float]:

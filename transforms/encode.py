@@ -62,6 +62,7 @@ class Encode:
             "duplicate_of": caption.duplicate_of,
             "hash_distance": caption.hash_distance,
             "colour_distance": caption.colour_distance,
+            "flags": list(caption.flags),
             "model": caption.texts[0].model,
             "model_revision": caption.texts[0].model_revision,
         }

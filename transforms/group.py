@@ -61,6 +61,8 @@ class Case:
     candidate: Candidate
     questions: tuple[Question, ...]
     event_id: str
+    is_sampled: bool = False
+    """A duplicate that is captioned all the same, to be compared with the text it would have got."""
 
 
 @dataclass(slots=True)
@@ -108,7 +110,7 @@ class Group:
         pending = tuple(request.case.candidate for request in self.requests)
         return GroupState(tuple(self.texts), pending, tuple(self.deletions))
 
-    def text_for(self, candidate: Candidate, question: Question, rule: SimilarityRule) -> Text | None:
+    def text_for(self, case: Case, question: Question, rule: SimilarityRule) -> Text | None:
         """The oldest text that answers the question and was written for the same picture.
 
         The picture a text was written for need not be the leader (that may have failed, or not asked for this
@@ -116,21 +118,19 @@ class Group:
         again gets the text it got before.
         """
         for text in self.texts:
-            if text.reuse_key == question.reuse_key and _same(
-                candidate, text.sha256, text.fingerprint, text.veto, rule
-            ):
+            if text.reuse_key == question.reuse_key and _same(case, text.sha256, text.fingerprint, text.veto, rule):
                 return text
         return None
 
     def missing(self, case: Case, rule: SimilarityRule) -> tuple[Question, ...]:
         """The questions that no kept text answers."""
-        return tuple(q for q in case.questions if self.text_for(case.candidate, q, rule) is None)
+        return tuple(q for q in case.questions if self.text_for(case, q, rule) is None)
 
-    def is_asked(self, candidate: Candidate, question: Question, rule: SimilarityRule) -> bool:
+    def is_asked(self, case: Case, question: Question, rule: SimilarityRule) -> bool:
         """Whether a pending request will answer the question for the same picture."""
         return any(
             question.reuse_key == asked.reuse_key
-            and _same(candidate, seen.picture.sha256, seen.fingerprint, rule.veto_key(seen.upload), rule)
+            and _same(case, seen.picture.sha256, seen.fingerprint, rule.veto_key(seen.upload), rule)
             for request in self.requests
             for seen in (request.case.candidate,)
             for asked in request.questions
@@ -181,12 +181,15 @@ class Group:
         )
 
 
-def _same(candidate: Candidate, sha256: bytes, mark: Fingerprint, veto: str, rule: SimilarityRule) -> bool:
+def _same(case: Case, sha256: bytes, mark: Fingerprint, veto: str, rule: SimilarityRule) -> bool:
+    candidate = case.candidate
     if vetoed(rule.veto_key(candidate.upload), veto):
         return False  # both may be near a leader that has neither's attribute
     if candidate.picture.sha256 == sha256:
         return True
-    return not exact_only(candidate.upload.task) and rule.near(candidate.fingerprint, mark)
+    if case.is_sampled or exact_only(candidate.upload.task):
+        return False
+    return rule.near(candidate.fingerprint, mark)
 
 
 def precedes(record: KafkaRecord, other: KafkaRecord) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from transforms.captioner.api import Sampling
+from transforms.errors import ConfigInvalid
 from transforms.inflight import Inflight
 from transforms.plan import Planner
 from transforms.review import ReviewPolicy
@@ -26,8 +27,15 @@ class DeskOptions:
     """Duplicates that wait for one leader; the next one waits inside the stage until the leader is done."""
     max_failures: int = 3
     """Uploads of a group that may fail in a row before those that wait fail with them."""
+    audit_share: float = 0.0
+    """Share of duplicates, 0 to 1, that are captioned all the same and compared with the text they would have got."""
     distrust_seconds: float = 5.0
     """A group this process has not touched for so long may have lived elsewhere: its state is read again."""
+
+    def __post_init__(self) -> None:
+        """Raise `ConfigInvalid` naming the option that mends it."""
+        if not 0 <= self.audit_share <= 1:
+            raise ConfigInvalid(f"audit share `{self.audit_share:g}` is not 0 to 1; mend --audit-sample")
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 
-from transforms.answer import caption_of, seed_of
+from transforms.answer import caption_of, is_sampled, seed_of
 from transforms.captioner.api import CaptionRequest
 from transforms.dead_letter import dead_letter
 from transforms.errors import InputError
@@ -49,6 +49,9 @@ class Serving:
         if case is None:
             return
         owed = group.missing(case, self.means.rule)
+        if not owed and is_sampled(case, self.means.options.audit_share):
+            case = replace(case, is_sampled=True)
+            owed = group.missing(case, self.means.rule)
         if not owed:
             self.finish(case)
             return
@@ -94,7 +97,7 @@ class Serving:
     def unasked(self, case: Case, owed: tuple[Question, ...]) -> tuple[Question, ...]:
         """Those of the missing questions that no pending request answers."""
         rule = self.means.rule
-        return tuple(q for q in owed if not self.group.is_asked(case.candidate, q, rule))
+        return tuple(q for q in owed if not self.group.is_asked(case, q, rule))
 
     def submit(self, case: Case, questions: tuple[Question, ...], after: Request | None = None) -> None:
         """Ask; ``after`` is the refused request that this one repeats."""
@@ -118,16 +121,23 @@ class Serving:
     def finish(self, case: Case) -> None:
         """Send the caption: all its texts are there. If its image shows another picture by now, to the audit only."""
         candidate = case.candidate
-        found = (self.group.text_for(candidate, q, self.means.rule) for q in case.questions)
-        texts = tuple(text for text in found if text is not None)
+        texts = self._texts(case)
         if self.group.is_replaced(candidate):
             count("replaced")
             self.out.extend(_withheld(case, text) for text in texts)
             return
-        self.out.append(caption_of(case, texts))
+        others = self._texts(replace(case, is_sampled=False)) if case.is_sampled else ()
+        caption = caption_of(case, texts, others)
+        self.out.append(caption)
         count("captions")
+        for flag in caption.flags:
+            count(flag)
         if self.group.is_deleted(candidate):
             self.out.append(Tombstone(candidate.record, candidate.upload.image_id))
+
+    def _texts(self, case: Case) -> tuple[Text, ...]:
+        found = (self.group.text_for(case, question, self.means.rule) for question in case.questions)
+        return tuple(text for text in found if text is not None)
 
     def fail(self, candidate: Candidate, error: InputError) -> None:
         """Send the dead letter."""

@@ -23,6 +23,8 @@ class SimilarityRule:
     """CIE76 dE of the worst of 64 cells."""
     min_quality: int = 50
     """Below it a hash says nothing: only equal bytes are the same."""
+    ignore_colour: bool = False
+    """Colour variants of a product are one picture: for shops that want one text per product line."""
     veto_attributes: tuple[str, ...] = ("colour", "sku")
     """Two uploads whose values for one of these differ are never merged, equal bytes included."""
 
@@ -41,7 +43,7 @@ class SimilarityRule:
             a.version == b.version
             and min(a.quality, b.quality) >= self.min_quality
             and hash_distance(a, b) <= self.max_hash_distance
-            and colour_distance(a, b) <= self.max_colour_distance
+            and (self.ignore_colour or colour_distance(a, b) <= self.max_colour_distance)
         )
 
     def veto_key(self, upload: Upload) -> str:

@@ -140,6 +140,8 @@ class Candidate:
     fingerprint: Fingerprint
     deleted: bool = False
     """A deletion of the image overtook this upload: its caption is followed by a tombstone."""
+    is_placeholder: bool = False
+    """So many images show this picture that it is no product: "no image", a logo."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,6 +299,8 @@ class Caption:
     duplicate_of: str | None
     hash_distance: int | None
     colour_distance: float | None
+    flags: tuple[str, ...] = ()
+    """``placeholder``, ``audited``, ``audit_disagrees``."""
 
 
 @dataclass(frozen=True, slots=True)

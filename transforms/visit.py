@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import CancelledError
+from dataclasses import replace
 
 from transforms.answer import Failure, failed, judge, rejected
 from transforms.errors import CaptionerBroken, CaptionFailed
@@ -131,6 +132,12 @@ class Visit(Serving):
 
     def _give_up(self, request: Request, failure: Failure) -> None:
         outcomes, streak = self.means.inflight.outcomes, self.group.streak
+        unsampled = replace(request.case, is_sampled=False)
+        if request.case.is_sampled and not self.group.missing(unsampled, self.means.rule):
+            count("audit_failed")
+            self.out.extend(request.refusals)
+            self.finish(unsampled)
+            return
         if not streak.failures:
             streak.captions_before = outcomes.captions
         streak.failures += 1

@@ -58,6 +58,25 @@ def add_job(command: argparse.ArgumentParser) -> None:
     group.add_argument("--max-hash-distance", type=int, help="phash bits, 0 to 16; overrides the preset")
     group.add_argument("--max-colour-distance", type=float, help="CIE76 dE; overrides the preset")
     group.add_argument(
+        "--reuse-colour-variants",
+        action="store_true",
+        help="one text for all colours of a product: colours are not compared, and no attribute keeps two apart",
+    )
+    group.add_argument(
+        "--audit-sample",
+        nargs="?",
+        type=float,
+        const=0.01,
+        metavar="SHARE",
+        help="caption this share of duplicates all the same and compare (without a number 0.01; default 0)",
+    )
+    group.add_argument(
+        "--placeholder-after",
+        type=int,
+        metavar="N",
+        help="flag a picture that so many images of a merchant show; 0: never (default 100)",
+    )
+    group.add_argument(
         "--index-ttl", default="60d", metavar="DURATION", help="how long a picture is found again (default 60d)"
     )
     group.add_argument(
@@ -107,7 +126,8 @@ def similarity_rule(arguments: argparse.Namespace) -> SimilarityRule:
         "max_hash_distance": arguments.max_hash_distance,
         "max_colour_distance": arguments.max_colour_distance,
     }
-    return replace(PRESETS[arguments.preset], **_given(wanted))
+    rule = replace(PRESETS[arguments.preset], **_given(wanted))
+    return replace(rule, ignore_colour=True, veto_attributes=()) if arguments.reuse_colour_variants else rule
 
 
 def job_config(arguments: argparse.Namespace) -> Config:
@@ -115,6 +135,7 @@ def job_config(arguments: argparse.Namespace) -> Config:
     from pipeline.commands.uploads import uploads
     from pipeline.config import Config, Topics
     from transforms.captioner.api import CaptionerOptions
+    from transforms.desk import DeskOptions
     from transforms.fetch import FetchLimits
     from transforms.index.decide import IndexLimits
     from transforms.inspect import InspectLimits
@@ -128,6 +149,7 @@ def job_config(arguments: argparse.Namespace) -> Config:
     }
     index = {
         "max_leaders": arguments.index_leaders,
+        "placeholder_after": arguments.placeholder_after,
         "keep_seconds": milliseconds(arguments.index_ttl, "--index-ttl") / 1000,
     }
     memory = None if arguments.index_memory is None else arguments.index_memory << 20
@@ -152,6 +174,7 @@ def job_config(arguments: argparse.Namespace) -> Config:
         ),
         prompts=arguments.prompts or ("tiny" if arguments.model == "tiny" else "default"),
         review=ReviewPolicy(**_given({"max_attempts": arguments.max_attempts})),
+        desk=DeskOptions(**_given({"audit_share": arguments.audit_sample})),
         **_given({"run_id": arguments.run_id, "index_bytes": memory}),
     )
 

@@ -35,12 +35,13 @@ def state_values() -> dict[type, Any]:
         b"\xff\xd8",
     )
     picture, mark = samples.picture(b"\xff\xd8", frames=2), samples.fingerprint(0xF0, (-10, 20, -30), 77)
-    candidate = values.Candidate(record, upload, picture, mark, deleted=True)
+    candidate = values.Candidate(record, upload, picture, mark, deleted=True, is_placeholder=True)
     text = samples.text(rules=("too_long",), attempt=2, seed=99, of=candidate)
     deletion = values.Deletion(record, "img-1", "shop", values.Task.INDEX)
     arrival = values.Arrival(candidate=candidate)
     scaled = replace(candidate, picture=samples.picture(b"\xff\xd8\xff", frames=2))
     caption = samples.caption(scaled, (text,), (True,), "event", "img-0", 4, 3.5)
+    caption = replace(caption, flags=("placeholder", "audited"))
     outgoing = values.Outgoing("captions", b"k", b"v", (values.Header("ce_id", b"1"),), 1_700_000_000_000, record)
     known = (
         record,

@@ -85,6 +85,7 @@ TOPIC_VALUES: dict[str, dict[str, Any]] = {
         "duplicate_of": "img-0",
         "hash_distance": 4,
         "colour_distance": 3.5,
+        "flags": ["audited", "audit_disagrees"],
         "model": "tiny",
         "model_revision": "r1",
     },

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from data import samples
-from data.desk_rig import COPY, LEADER, captions, is_about, library, only, picture, rig
+from data.desk_rig import COPY, LEADER, captions, failing, is_about, library, only, picture, rig
 from data.samples import candidate, fingerprint
 
+from transforms.answer import is_sampled
+from transforms.errors import ConfigInvalid
+from transforms.group import Case
+from transforms.means import DeskOptions
 from transforms.values import (
     Caption,
 )
@@ -114,3 +119,89 @@ def test_similarity_never_chains() -> None:
         made = captions(r.lead(LEADER) + r.arrive(left) + r.arrive(right) + r.poll())
         assert is_about(made["left"].texts[0].caption, left)
         assert is_about(made["right"].texts[0].caption, right)
+
+
+def audit_rig(**more: object) -> Any:
+    return rig(audit_share=1.0, **more)
+
+
+def test_a_sampled_copy_is_captioned_and_compared() -> None:
+    with audit_rig() as r:
+        r.lead(LEADER)
+        r.poll()
+        assert r.arrive(COPY) == []
+        made = only(r.poll())
+        assert isinstance(made, Caption)
+        assert is_about(made.texts[0].caption, COPY)
+        assert made.reused == (False,)
+        assert (made.duplicate_of, made.hash_distance, made.flags) == ("lead", 2, ("audited", "audit_disagrees"))
+        again = only(r.arrive(replace(COPY, record=samples.record(9))))
+        assert isinstance(again, Caption)
+        assert again.texts == made.texts
+        assert r.fake.submitted == 2
+
+
+def test_a_sampled_copy_that_is_told_the_same_agrees() -> None:
+    answers = iter(["A red mug, on a table.", "a red mug on a table"])
+    with audit_rig(script=lambda *_: next(answers)) as r:
+        r.lead(LEADER)
+        r.poll()
+        r.arrive(COPY)
+        made = only(r.poll())
+        assert isinstance(made, Caption)
+        assert made.flags == ("audited",)
+
+
+def test_a_sampled_copy_whose_own_caption_fails_reuses_after_all() -> None:
+    with audit_rig(script=failing("copy")) as r:
+        r.lead(LEADER)
+        r.poll()
+        r.arrive(COPY)
+        made = only(r.poll())
+        assert isinstance(made, Caption)
+        assert made.reused == (True,)
+        assert made.flags == ()
+
+
+def test_a_copy_that_has_waited_is_not_sampled() -> None:
+    with audit_rig(gated=True) as r:
+        r.lead(LEADER)
+        r.arrive(COPY)
+        r.gate.set()
+        assert captions(r.poll())["copy"].reused == (True,)
+        assert r.fake.submitted == 1
+
+
+def test_a_sampled_copy_is_pending_after_a_restore() -> None:
+    with audit_rig() as r:
+        r.lead(LEADER)
+        r.poll()
+        r.gate.clear()
+        r.arrive(COPY)
+        r.new_desk()
+        r.gate.set()
+        made = only(r.poll())
+        assert isinstance(made, Caption)
+        assert made.flags == ("audited", "audit_disagrees")
+
+
+@pytest.mark.parametrize(("share", "least", "most"), [(0.0, 0, 0), (0.01, 5, 15), (0.5, 450, 550), (1.0, 1000, 1000)])
+def test_the_share_of_duplicates_that_is_sampled(share: float, least: int, most: int) -> None:
+    cases = [Case(COPY, (), f"event-{number}") for number in range(1000)]
+    sampled = [case.event_id for case in cases if is_sampled(case, share)]
+    assert least <= len(sampled) <= most
+    assert sampled == [case.event_id for case in cases if is_sampled(case, share)]
+
+
+def test_a_picture_that_very_many_show_is_flagged() -> None:
+    with rig() as r:
+        r.lead(replace(LEADER, is_placeholder=True))
+        made = only(r.poll())
+        assert isinstance(made, Caption)
+        assert made.flags == ("placeholder",)
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.5])
+def test_a_share_is_between_none_and_all(share: float) -> None:
+    with pytest.raises(ConfigInvalid, match="--audit-sample"):
+        DeskOptions(audit_share=share)

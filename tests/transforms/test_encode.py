@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -26,7 +27,8 @@ def source(uri: str | None = "http://u:p@shop/1.jpg?token=abc#x", **headers: byt
 
 
 def published(*args: Any, **kwargs: Any) -> tuple[Outgoing, dict[str, Any]]:
-    (sent,) = encode()(Finished(caption=caption(*args, **kwargs))).records
+    made = replace(caption(*args, **kwargs), flags=("placeholder",))
+    (sent,) = encode()(Finished(caption=made)).records
     assert sent.value is not None
     return sent, Decoder("caption").decode(sent.value)
 
@@ -97,6 +99,7 @@ def test_the_whole_record() -> None:
         "duplicate_of": "img-0",
         "hash_distance": 4,
         "colour_distance": 3.5,
+        "flags": ["placeholder"],
         "model": "tiny",
         "model_revision": "r1",
     }

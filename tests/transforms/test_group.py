@@ -21,23 +21,27 @@ NEAR = candidate("near", mark=fingerprint(0b11), offset=1)
 FAR = candidate("far", mark=fingerprint(0xFFFF), offset=2)
 
 
+def case(of: Candidate) -> Case:
+    return Case(of, (EN, ZH), "id")
+
+
 def pending(of: Candidate, *questions: Question) -> Request:
     return Request(Case(of, questions, "id"), questions, 0, Sampling(), "r", Future())
 
 
 def test_a_text_answers_the_same_question_of_a_near_picture() -> None:
     group = Group([text(of=A, reuse_key="key-en")])
-    assert group.text_for(NEAR, EN, RULE) == group.texts[0]
-    assert group.text_for(NEAR, ZH, RULE) is None
-    assert group.text_for(FAR, EN, RULE) is None
+    assert group.text_for(case(NEAR), EN, RULE) == group.texts[0]
+    assert group.text_for(case(NEAR), ZH, RULE) is None
+    assert group.text_for(case(FAR), EN, RULE) is None
     assert group.missing(Case(NEAR, (ZH, EN), "id"), RULE) == (ZH,)
 
 
 def test_equal_bytes_need_no_quality() -> None:
     dull = candidate("dull", b"blank", mark=fingerprint(quality=10))
     group = Group([text(of=dull, reuse_key="key-en")])
-    assert group.text_for(replace(dull, record=record(9)), EN, RULE)
-    assert group.text_for(candidate("other", b"white", mark=fingerprint(quality=10)), EN, RULE) is None
+    assert group.text_for(case(replace(dull, record=record(9))), EN, RULE)
+    assert group.text_for(case(candidate("other", b"white", mark=fingerprint(quality=10))), EN, RULE) is None
 
 
 def test_moderation_needs_equal_bytes() -> None:
@@ -45,19 +49,19 @@ def test_moderation_needs_equal_bytes() -> None:
     group = Group([text(of=judged, reuse_key="key-en")], [pending(judged, ZH)])
     near = candidate("b", b"patched", mark=fingerprint(0b11), task=Task.MODERATE)
     equal = candidate("c", b"same", mark=fingerprint(0), task=Task.MODERATE)
-    assert group.text_for(near, EN, RULE) is None
-    assert not group.is_asked(near, ZH, RULE)
-    assert group.text_for(equal, EN, RULE)
-    assert group.is_asked(equal, ZH, RULE)
+    assert group.text_for(case(near), EN, RULE) is None
+    assert not group.is_asked(case(near), ZH, RULE)
+    assert group.text_for(case(equal), EN, RULE)
+    assert group.is_asked(case(equal), ZH, RULE)
 
 
 def test_the_oldest_text_stays_the_answer() -> None:
     left, right = candidate("l", mark=fingerprint(0b1111)), candidate("r", mark=fingerprint(0b1111 << 8))
     group = Group()
     group.add_text(text("left", of=left, reuse_key="key-en"))
-    assert group.text_for(A, EN, RULE) == group.texts[0]
+    assert group.text_for(case(A), EN, RULE) == group.texts[0]
     group.add_text(text("right", of=right, reuse_key="key-en"))
-    found = group.text_for(A, EN, RULE)
+    found = group.text_for(case(A), EN, RULE)
     assert found is not None
     assert found.caption == "left"
 
@@ -75,9 +79,9 @@ def test_texts_are_bounded_and_replaced() -> None:
 
 def test_is_asked_and_pending() -> None:
     group = Group(requests=[pending(A, EN)])
-    assert group.is_asked(NEAR, EN, RULE)
-    assert not group.is_asked(NEAR, ZH, RULE)
-    assert not group.is_asked(FAR, EN, RULE)
+    assert group.is_asked(case(NEAR), EN, RULE)
+    assert not group.is_asked(case(NEAR), ZH, RULE)
+    assert not group.is_asked(case(FAR), EN, RULE)
     assert group.is_pending(A.record)
     assert not group.is_pending(NEAR.record)
     assert group.state().pending == (A,)

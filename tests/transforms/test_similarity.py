@@ -95,7 +95,7 @@ def test_tasks_that_reuse_on_equal_bytes_only(task: Task, exact: bool) -> None:
 
 
 def test_balanced_is_the_default() -> None:
-    assert PRESETS["balanced"] == SimilarityRule() == SimilarityRule(6, 10.0, 50, ("colour", "sku"))
+    assert PRESETS["balanced"] == SimilarityRule() == SimilarityRule(6, 10.0, 50, False, ("colour", "sku"))
 
 
 @pytest.mark.parametrize(

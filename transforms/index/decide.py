@@ -56,9 +56,13 @@ class IndexLimits:
     max_leaders: int = 300_000
     """Per scope, about 150 MB; beyond it, and an eighth, the oldest are dropped. As many copies and deletions are kept
     beside them: a placeholder has millions."""
+    placeholder_after: int = 100
+    """Uploads of one picture by so many images: "no image", a logo. They are flagged from then on; 0: never."""
 
     def __post_init__(self) -> None:
         """Raise `ConfigInvalid` naming the option that mends it."""
+        if self.placeholder_after < 0:
+            raise ConfigInvalid(f"`{self.placeholder_after}` uploads are not a number; mend --placeholder-after")
         if self.keep_seconds < 60:
             raise ConfigInvalid(f"an index kept for `{self.keep_seconds:g}` s finds nothing; mend --index-ttl")
         if not 1 <= self.max_leaders <= 10_000_000:
@@ -90,6 +94,7 @@ class DuplicateIndex:
         self._has_forgotten = any(chunk.has_forgotten for chunk in chunks)
         for row in np.flatnonzero(self._showings.records["kind"] == DELETED):
             self._forget(int(row))
+        self._count_members()
         self._packed = self._showings.count
         self._sequence = max((chunk.sequence + 1 for chunk in chunks), default=0)
         for entry in sorted(journal, key=lambda e: e.sequence):
@@ -156,6 +161,7 @@ class DuplicateIndex:
         rest = DuplicateIndex(self._scope, self._rule, self._limits)
         rest._showings = Showings(records[keep], self._showings.places)
         rest._leaders = Leaders(self._rule, self._leaders.records[kept], self._leaders.veto[kept])
+        rest._count_members()
         rest._has_forgotten = self._has_forgotten or len(kept) < self._leaders.count
         rest._sequence = self._sequence
         chunks = []
@@ -171,6 +177,10 @@ class DuplicateIndex:
     def _next(self) -> int:
         self._sequence += 1
         return self._sequence - 1
+
+    def _count_members(self) -> None:
+        kinds = self._showings.records["kind"]
+        self._leaders.join_all(self._showings.records["group"][(kinds == MEMBER) & ~self._showings.is_gone])
 
     def _place(self, candidate: Candidate) -> tuple[list[Assignment], list[IndexEntry]]:
         upload, sha256 = candidate.upload, candidate.picture.sha256
@@ -195,6 +205,11 @@ class DuplicateIndex:
         is_known = self._has_forgotten or self._leaders.has_led(found)
         return self._follow(candidate, rows, found, Role.MEMBER if is_known else Role.NEW_LEADER, "leader")
 
+    def _is_placeholder(self, found: bytes, is_new: bool) -> bool:
+        """Whether so many images show the picture, this one included, that it is none of a product."""
+        row, least = self._leaders.row(found), self._limits.placeholder_after
+        return row is not None and 0 < least <= 1 + self._leaders.members(row) + is_new
+
     def _seen(self, rows: Sequence[tuple[int, Showing]], content: int) -> bytes | None:
         """The group this very picture of the image went to, if that can still be found."""
         for _, showing in reversed(rows):
@@ -211,6 +226,8 @@ class DuplicateIndex:
         kind: str | None,
     ) -> tuple[list[Assignment], list[IndexEntry]]:
         """The candidate joins a group; the one whose picture its image showed before is told. None: no news."""
+        if self._is_placeholder(found, is_new=kind is not None):
+            candidate = replace(candidate, is_placeholder=True)
         assignments = [Assignment(found.hex(), role, Arrival(candidate=candidate))]
         if candidate.deleted:
             return assignments, []
@@ -279,6 +296,8 @@ class DuplicateIndex:
         row = self._showings.add(showing)
         if kind == DELETED:
             self._forget(row)
+        else:
+            self._leaders.join(showing.group)
 
     def _forget(self, deletion: int) -> None:
         """Remove the image's uploads before a deletion; as a leader its group gets no new members."""
@@ -286,7 +305,9 @@ class DuplicateIndex:
         for row, showing in self._showings.of(last.image):
             if row < deletion and showing.kind != DELETED and precedes(showing, last):
                 leader = self._showings.remove(row)
-                if leader is not None:
+                if leader is None:
+                    self._leaders.join(showing.group, -1)
+                else:
                     self._leaders.withdraw(leader)
 
     def _is_before(self, record: KafkaRecord, deletion: Showing) -> bool:

@@ -70,6 +70,7 @@ class Leaders:
         if records is not None and veto is not None:
             self._records[: self.count], self._veto[: self.count] = records, veto
         self._hashes = np.ascontiguousarray(self._records["hash"])
+        self._members = np.zeros(room, np.int32)
         self._by_content = Keys(_words(self.records["sha256"]))
         self._by_id = Keys(_words(self.records["id"]))
 
@@ -86,7 +87,7 @@ class Leaders:
     @property
     def nbytes(self) -> int:
         """Memory, about."""
-        columns = (self._records, self._veto, self._hashes, self._by_content, self._by_id)
+        columns = (self._records, self._veto, self._hashes, self._members, self._by_content, self._by_id)
         return sum(column.nbytes for column in columns)
 
     def exact(self, sha256: bytes, veto: str) -> int | None:
@@ -107,9 +108,10 @@ class Leaders:
             return None
         found = self._records[rows]
         fits = (found["quality"] >= rule.min_quality) & (found["version"] == mark.version) & ~found["is_gone"]
-        lab = np.frombuffer(mark.lab, np.int8).reshape(64, 3).astype(np.int16)
-        delta = (found["lab"].astype(np.int16) - lab).astype(np.float32)
-        fits &= np.sqrt((delta * delta).sum(axis=2)).max(axis=1) <= rule.max_colour_distance
+        if not rule.ignore_colour:
+            lab = np.frombuffer(mark.lab, np.int8).reshape(64, 3).astype(np.int16)
+            delta = (found["lab"].astype(np.int16) - lab).astype(np.float32)
+            fits &= np.sqrt((delta * delta).sum(axis=2)).max(axis=1) <= rule.max_colour_distance
         fits &= ~self._vetoed(rows, veto)
         rows = rows[fits]
         return int(rows[distances[fits].argmin()]) if len(rows) else None
@@ -131,6 +133,25 @@ class Leaders:
         """How many were fingerprinted by another version, and so are found by their bytes only."""
         return int(((self.records["version"] != version) & ~self.records["is_gone"]).sum())
 
+    def members(self, row: int) -> int:
+        """How many uploads joined it, as far as they are remembered."""
+        return int(self._members[row])
+
+    def join(self, leader_id: bytes, by: int = 1) -> None:
+        """Count an upload that joined the group, or with -1 one that left it."""
+        rows = self._rows_of(leader_id)
+        if rows:
+            self._members[rows[-1]] += by
+
+    def join_all(self, leader_ids: NDArray[np.void]) -> None:
+        """Like `join` for each of many, at once, from nothing."""
+        ids, counts = np.unique(_words(leader_ids), return_counts=True)
+        held = _words(self.records["id"])
+        order = held.argsort(kind="stable")
+        places = held[order].searchsorted(ids, "right") - 1
+        known = (places >= 0) & (held[order][places] == ids) if len(held) else np.zeros(len(ids), bool)
+        self._members[order[places[known]]] = counts[known]
+
     def add(self, leader_id: bytes, sha256: bytes, mark: Fingerprint, veto: str) -> int:
         """Append a leader; its row."""
         row = self.count
@@ -138,6 +159,9 @@ class Leaders:
             self._records = np.concatenate((self._records, np.zeros_like(self._records)))
             self._veto = np.concatenate((self._veto, np.zeros_like(self._veto)))
             self._hashes = np.concatenate((self._hashes, np.zeros_like(self._hashes)))
+            self._members = np.concatenate((self._members, np.zeros_like(self._members)))
+        before = self._rows_of(leader_id)  # a leader that was deleted: its members are still a group
+        self._members[row] = self._members[before[-1]] if before else 0
         phash = int.from_bytes(mark.phash, "big")
         lab = np.frombuffer(mark.lab, np.int8).reshape(64, 3)
         self._records[row] = (phash, lab, sha256, leader_id, mark.quality, mark.version, False)

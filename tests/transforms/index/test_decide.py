@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from data.samples import arrival, candidate, deletion, far, fingerprint
+from data.samples import arrival, candidate, deletion, far, fingerprint, record
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -420,3 +420,46 @@ def test_a_damaged_chunk_is_refused() -> None:
 def test_limits_are_checked(bad: dict[str, Any], option: str) -> None:
     with pytest.raises(ConfigInvalid, match=option):
         IndexLimits(**bad)
+
+
+def test_a_picture_that_many_images_show_is_a_placeholder_from_then_on() -> None:
+    index = DuplicateIndex("shop", RULE, IndexLimits(placeholder_after=3))
+
+    def flagged(*of: Candidate) -> list[bool]:
+        told = [assigned.arrival.candidate for one in of for assigned in index.assign(arrival(one))[0]]
+        return [found.is_placeholder for found in told if found is not None]
+
+    same = [candidate(f"i{n}", b"no image", fingerprint(quality=3), n) for n in range(4)]
+    assert flagged(*same) == [False, False, True, True]
+    assert flagged(replace(same[0], record=record(9, b"i0"))) == [True]
+    assert flagged(candidate("other", mark=far(7), offset=20)) == [False]
+    rebuilt = DuplicateIndex("shop", RULE, IndexLimits(placeholder_after=3), [index.pack()])
+    (again,), _ = rebuilt.assign(arrival(candidate("i9", b"no image", fingerprint(quality=3), 30)))
+    assert again.arrival.candidate is not None
+    assert again.arrival.candidate.is_placeholder
+    never = DuplicateIndex("shop", RULE, IndexLimits(placeholder_after=0), [rebuilt.pack(), index.trimmed(0)[1][0]])
+    (again,), _ = never.assign(arrival(candidate("i9", b"no image", fingerprint(quality=3), 31)))
+    assert again.arrival.candidate is not None
+    assert not again.arrival.candidate.is_placeholder
+
+
+def test_counting_what_joined_each_leader_is_the_same_after_a_rebuild() -> None:
+    dice, index = random.Random(3), DuplicateIndex("shop", RULE)
+    for offset in range(300):
+        index.assign(arrival(candidate(f"i{offset}", b"%d" % offset, far(dice.randrange(20)), offset)))
+        if offset % 50 == 49:
+            index.assign(arrival(deletion(f"i{dice.randrange(offset)}", offset)))
+    rebuilt = DuplicateIndex("shop", RULE, None, [index.pack()])
+    count = index._leaders.count
+    assert count >= 20
+    alive = [row for row in range(count) if not index._leaders.records[row]["is_gone"]]
+    assert [rebuilt._leaders.members(row) for row in alive] == [index._leaders.members(row) for row in alive]
+
+
+def test_colour_variants_are_one_picture_where_that_is_asked_for() -> None:
+    one_text = replace(RULE, ignore_colour=True, veto_attributes=())
+    for rule, role in ((RULE, Role.NEW_LEADER), (one_text, Role.MEMBER)):
+        index = DuplicateIndex("shop", rule)
+        index.assign(arrival(candidate("a", b"A", fingerprint(0, (0, 50, 0)), attributes={"colour": "red"})))
+        blue = candidate("b", b"B", fingerprint(0, (0, 0, -50)), 1, attributes={"colour": "blue"})
+        assert index.assign(arrival(blue))[0][0].role is role
