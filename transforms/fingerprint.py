@@ -24,7 +24,7 @@ _HASH_SIDE = 32
 """Side of the luma picture that imagehash transforms."""
 _GAP = 5
 """Luma is box-averaged to at least so many hash sides before LANCZOS: four times as fast, 5 % of photos get two other
-bits, and copies are found as before. Measured by tests/benchmarks/fingerprints.py."""
+bits, and copies are found as before. Measured by tests/benchmarks/copies.py."""
 
 _SRGB = np.arange(256) / 255
 _LINEAR = np.where(_SRGB <= 0.04045, _SRGB / 12.92, ((_SRGB + 0.055) / 1.055) ** 2.4)
@@ -100,8 +100,17 @@ def hash_distance(a: Fingerprint, b: Fingerprint) -> int:
 
 def colour_distance(a: Fingerprint, b: Fingerprint) -> float:
     """CIE76 dE (Euclidean distance in Lab) of the two thumbnails' worst cell; 2.3 is just noticeable."""
-    first, second = (np.frombuffer(mark.lab, np.int8).astype(np.int32) for mark in (a, b))
-    return float(np.sqrt(((first - second) ** 2).reshape(-1, 3).sum(axis=1).max()))
+    return _worst_cell(a, b, 0)
+
+
+def chroma_distance(a: Fingerprint, b: Fingerprint) -> float:
+    """Euclidean distance in a and b, without lightness, of the two thumbnails' worst cell."""
+    return _worst_cell(a, b, 1)
+
+
+def _worst_cell(a: Fingerprint, b: Fingerprint, first: int) -> float:
+    ours, theirs = (np.frombuffer(mark.lab, np.int8).reshape(-1, 3)[:, first:].astype(np.int32) for mark in (a, b))
+    return float(np.sqrt(((ours - theirs) ** 2).sum(axis=1).max()))
 
 
 def fingerprint_picture(inspected: Inspected) -> Candidate:

@@ -1,7 +1,13 @@
 """When two pictures are the same to a person: the rule of Find duplicate and of reuse.
 
 A perceptual hash finds candidates and is a poor judge: it is blind to colour (65 % of real colour variants pass at
-6 bits). The judge is the largest CIE76 difference over an 8 × 8 Lab thumbnail. Measured on 11,188 photos.
+6 bits). The judges are the largest CIE76 difference over an 8 × 8 Lab thumbnail, and the largest difference of colour
+alone (a and b): a watermark or a crop moves the lightness of a cell, another colour of the product its chroma.
+
+Measured by tests/benchmarks/copies.py on 577 photos of three catalogues with twelve copies each (re-encoded, resized,
+watermarked, cropped by 2 %) and four recoloured ones (hue ±60°, +180°, grey). Recall: copies found. Precision: copies
+among all that is found, of these sixteen. Without the limit on chroma ``balanced`` finds 99.8 % of the copies, and
+12 % of the recoloured ones with them.
 """
 
 from __future__ import annotations
@@ -9,18 +15,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from transforms.errors import ConfigInvalid
-from transforms.fingerprint import colour_distance, hash_distance
+from transforms.fingerprint import chroma_distance, colour_distance, hash_distance
 from transforms.values import Fingerprint, Task, Upload
 
 
 @dataclass(frozen=True, slots=True)
 class SimilarityRule:
-    """The default is the preset ``balanced``: 98.6 % of 2 % crops found, 1.7 % of colour variants merged."""
+    """The default is the preset ``balanced``."""
 
     max_hash_distance: int = 6
     """Hamming distance of the 64-bit phash; always even, so 5 is 4."""
     max_colour_distance: float = 10.0
     """CIE76 dE of the worst of 64 cells."""
+    max_chroma_distance: float = 7.0
+    """The same of a and b alone, without lightness."""
     min_quality: int = 50
     """Below it a hash says nothing: only equal bytes are the same."""
     ignore_colour: bool = False
@@ -34,8 +42,10 @@ class SimilarityRule:
             raise ConfigInvalid(
                 f"hash distance `{self.max_hash_distance}` is outside 0 to 16; mend --max-hash-distance"
             )
-        if self.max_colour_distance < 0:
-            raise ConfigInvalid(f"colour distance `{self.max_colour_distance}` is negative; mend --max-colour-distance")
+        for name in ("colour", "chroma"):
+            distance = getattr(self, f"max_{name}_distance")
+            if distance < 0:
+                raise ConfigInvalid(f"{name} distance `{distance}` is negative; mend --max-{name}-distance")
 
     def near(self, a: Fingerprint, b: Fingerprint) -> bool:
         """Whether two fingerprints are of the same picture, bytes aside."""
@@ -43,8 +53,11 @@ class SimilarityRule:
             a.version == b.version
             and min(a.quality, b.quality) >= self.min_quality
             and hash_distance(a, b) <= self.max_hash_distance
-            and (self.ignore_colour or colour_distance(a, b) <= self.max_colour_distance)
+            and (self.ignore_colour or self._same_colours(a, b))
         )
+
+    def _same_colours(self, a: Fingerprint, b: Fingerprint) -> bool:
+        return colour_distance(a, b) <= self.max_colour_distance and chroma_distance(a, b) <= self.max_chroma_distance
 
     def veto_key(self, upload: Upload) -> str:
         """The upload's veto attributes as one string, for `vetoed`."""
@@ -71,8 +84,13 @@ def exact_only(task: Task) -> bool:
 
 
 PRESETS = {
-    "strict": SimilarityRule(max_hash_distance=4, max_colour_distance=7.0),
+    "strict": SimilarityRule(max_hash_distance=4, max_colour_distance=7.0, max_chroma_distance=5.0),
     "balanced": SimilarityRule(),
-    "lenient": SimilarityRule(max_hash_distance=8, max_colour_distance=15.0),
+    "lenient": SimilarityRule(max_hash_distance=8, max_colour_distance=15.0, max_chroma_distance=9.0),
 }
-"""strict: 85 % of 2 % crops, 1.2 % of colour variants. lenient: brightness edits too, 2.2 % of colour variants."""
+"""Measured as said above:
+
+strict: recall 95.6 %, precision 99.6 %; no photo merged with another; misses a third of watermarks.
+balanced: recall 99.6 %, precision 98.7 %; no photo merged with another.
+lenient: recall 100.0 %, precision 96.8 %; 1.0 % of photos merged with another, of another size or lid of one product.
+"""

@@ -57,6 +57,7 @@ def add_job(command: argparse.ArgumentParser) -> None:
     group.add_argument("--preset", choices=("strict", "balanced", "lenient"), default="balanced")
     group.add_argument("--max-hash-distance", type=int, help="phash bits, 0 to 16; overrides the preset")
     group.add_argument("--max-colour-distance", type=float, help="CIE76 dE; overrides the preset")
+    group.add_argument("--max-chroma-distance", type=float, help="the same without lightness; overrides the preset")
     group.add_argument(
         "--reuse-colour-variants",
         action="store_true",
@@ -125,6 +126,7 @@ def similarity_rule(arguments: argparse.Namespace) -> SimilarityRule:
     wanted = {
         "max_hash_distance": arguments.max_hash_distance,
         "max_colour_distance": arguments.max_colour_distance,
+        "max_chroma_distance": arguments.max_chroma_distance,
     }
     rule = replace(PRESETS[arguments.preset], **_given(wanted))
     return replace(rule, ignore_colour=True, veto_attributes=()) if arguments.reuse_colour_variants else rule

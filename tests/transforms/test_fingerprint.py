@@ -14,6 +14,7 @@ from PIL import Image, ImageDraw
 from transforms.errors import ImageCorrupt
 from transforms.fingerprint import (
     ALGORITHM_VERSION,
+    chroma_distance,
     colour_distance,
     fingerprint,
     hash_distance,
@@ -219,3 +220,10 @@ def test_decoding_a_jpeg_is_drafted(monkeypatch) -> None:
     fingerprint(encode(noise(2000, 1100), "JPEG"))
     fingerprint(encode(noise(300, 200), "JPEG"))
     assert sizes == [(500, 275), (300, 200)]
+
+
+def test_chroma_is_colour_without_lightness() -> None:
+    lab = np.zeros((8, 8, 3), np.int8)
+    lab[2, 3], lab[4, 4] = (100, 3, 4), (0, 1, 0)
+    assert chroma_distance(mark(), mark(lab=lab.tobytes())) == 5
+    assert colour_distance(mark(), mark(lab=lab.tobytes())) == pytest.approx(math.sqrt(100**2 + 25))

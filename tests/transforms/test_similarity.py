@@ -24,10 +24,11 @@ def test_hash_distance_at_the_limit_of_each_preset(preset: str, limit: int) -> N
     ("lab", "near"),
     [
         ((10, 0, 0), True),  # dE 10.0
-        ((0, 6, 8), True),  # dE 10.0
-        ((0, -6, -8), True),
+        ((8, 6, 0), True),  # dE 10.0
+        ((-8, 0, -6), True),
         ((10, 1, 0), False),  # dE 10.05
-        ((7, 7, 2), False),  # dE 10.1
+        ((0, 0, 7), True),  # chroma 7.0
+        ((0, -5, -5), False),  # chroma 7.07
         ((0, 0, 11), False),
         ((127, 0, 0), False),
         ((-128, 0, 0), False),
@@ -95,7 +96,7 @@ def test_tasks_that_reuse_on_equal_bytes_only(task: Task, exact: bool) -> None:
 
 
 def test_balanced_is_the_default() -> None:
-    assert PRESETS["balanced"] == SimilarityRule() == SimilarityRule(6, 10.0, 50, False, ("colour", "sku"))
+    assert PRESETS["balanced"] == SimilarityRule() == SimilarityRule(6, 10.0, 7.0, 50, False, ("colour", "sku"))
 
 
 @pytest.mark.parametrize(

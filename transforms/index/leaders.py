@@ -110,8 +110,9 @@ class Leaders:
         fits = (found["quality"] >= rule.min_quality) & (found["version"] == mark.version) & ~found["is_gone"]
         if not rule.ignore_colour:
             lab = np.frombuffer(mark.lab, np.int8).reshape(64, 3).astype(np.int16)
-            delta = (found["lab"].astype(np.int16) - lab).astype(np.float32)
-            fits &= np.sqrt((delta * delta).sum(axis=2)).max(axis=1) <= rule.max_colour_distance
+            squares = np.square((found["lab"].astype(np.int16) - lab).astype(np.float32))
+            fits &= np.sqrt(squares.sum(axis=2)).max(axis=1) <= rule.max_colour_distance
+            fits &= np.sqrt(squares[..., 1:].sum(axis=2)).max(axis=1) <= rule.max_chroma_distance
         fits &= ~self._vetoed(rows, veto)
         rows = rows[fits]
         return int(rows[distances[fits].argmin()]) if len(rows) else None
