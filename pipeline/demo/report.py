@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from pipeline.demo.events import Outcome, ScriptedEvent
 from pipeline.demo.findings import Findings, Group, Member
+from pipeline.report.page import write_page
 from transforms.captioner.tiny.products import caption
 
 MAX_MISMATCHES = 100
@@ -50,14 +49,9 @@ class Card:
 
 def write_report(path: Path, script: Sequence[ScriptedEvent], findings: Findings, seconds: float) -> None:
     """Write the page. ``findings`` are those of `pipeline.demo.verify.compare` for this script."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    page = environment.get_template("report.html.j2").render(
+    write_page(
+        path,
+        Path(__file__).parent / "report.html.j2",
         findings=findings,
         languages=LANGUAGES,
         mismatches=findings.mismatches[:MAX_MISMATCHES],
@@ -67,8 +61,6 @@ def write_report(path: Path, script: Sequence[ScriptedEvent], findings: Findings
         deleted=[e.expected.image_id for e in script if e.expected.outcome is Outcome.TOMBSTONE],
         **_sections(findings),
     )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(page, "utf-8")
 
 
 def _sections(findings: Findings) -> dict[str, Any]:
