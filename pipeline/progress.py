@@ -1,10 +1,11 @@
-"""A progress bar on a terminal; elsewhere plain lines, if they are asked for. It watches this process's counters."""
+"""A progress bar on a terminal; elsewhere plain lines, if they are asked for."""
 
 from __future__ import annotations
 
 import sys
 import threading
 import time
+from collections.abc import Callable
 from types import TracebackType
 
 from rich.console import Console
@@ -13,20 +14,37 @@ from rich.progress import Progress as Bar
 from rich.text import Text
 
 from pipeline.terminal import say
-from transforms.metrics import tally
 
 _SETTLED = ("captions", "dead_letters", "deletions", "unchanged", "replaced")
 LINE_SECONDS = 10.0
 
 
-class Progress:
-    """``with Progress("Captioning", 240):`` counts uploads that became a record, or needed none."""
+def settled() -> int:
+    """Uploads of this process that became a record, or needed none."""
+    from transforms.metrics import tally
 
-    def __init__(self, title: str, total: int, lines: bool = False, line_seconds: float = LINE_SECONDS) -> None:
-        """``total`` is the number of records to be read; ``lines`` are printed where there is no terminal."""
+    counted = tally()
+    return sum(counted.get(name, 0) for name in _SETTLED)
+
+
+class Progress:
+    """``with Progress("Captioning", 240):`` shows how many of 240 are done."""
+
+    def __init__(
+        self,
+        title: str,
+        total: int,
+        done: Callable[[], int] = settled,
+        unit: str = "uploads",
+        lines: bool = False,
+        line_seconds: float = LINE_SECONDS,
+    ) -> None:
+        """``done`` only grows, and is asked from another thread; ``lines`` are printed where there is no terminal."""
         self._title = title
         self._total = total
-        self._base = _settled()
+        self._done = done
+        self._unit = unit
+        self._base = done()
         self._began = time.monotonic()
         self._stop = threading.Event()
         self._bar: Bar | None = None
@@ -37,7 +55,7 @@ class Progress:
                 TextColumn("{task.description}"),
                 BarColumn(),
                 MofNCompleteColumn(),
-                _Rate(),
+                _Rate(unit),
                 TimeRemainingColumn(),
             )
             self._bar = Bar(*columns, console=Console(stderr=True), transient=True, speed_estimate_period=60)
@@ -68,7 +86,7 @@ class Progress:
 
     def _watch(self) -> None:
         while not self._stop.wait(self._pause):
-            done = _settled() - self._base
+            done = self._done() - self._base
             if self._bar is not None:
                 self._bar.update(self._task, completed=done)
             else:
@@ -77,15 +95,14 @@ class Progress:
     def _line(self, done: int) -> str:
         rate = done / max(time.monotonic() - self._began, 1e-9)
         left = f"{max(self._total - done, 0) / rate:.0f} s left" if rate else "nothing yet"
-        return f"{self._title}: {done:,} of {self._total:,}, {rate:.1f} uploads/s, {left}"
+        return f"{self._title}: {done:,} of {self._total:,}, {rate:.1f} {self._unit}/s, {left}"
 
 
 class _Rate(ProgressColumn):
+    def __init__(self, unit: str) -> None:
+        super().__init__()
+        self._unit = unit
+
     def render(self, task: Task) -> Text:
-        """Uploads per second of the last minute."""
-        return Text("" if task.speed is None else f"{task.speed:.1f} uploads/s")
-
-
-def _settled() -> int:
-    counted = tally()
-    return sum(counted.get(name, 0) for name in _SETTLED)
+        """So many a second in the last minute."""
+        return Text("" if task.speed is None else f"{task.speed:.1f} {self._unit}/s")

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
-from pipeline.commands.shared import add_command
-from transforms.errors import ConfigInvalid
+from pipeline.commands.shared import add_command, writable_report
 
 _EXAMPLE = "example:\n  captionstream demo --seed 7 --report report.html\n"
 
@@ -23,12 +21,7 @@ def add(commands: Any) -> None:
 
 def run(parsed: argparse.Namespace) -> int:
     """Run it."""
-    report = Path(parsed.report)
-    try:  # before the run, not after it
-        report.parent.mkdir(parents=True, exist_ok=True)
-        report.open("a").close()
-    except OSError as error:
-        raise ConfigInvalid(f"report `{report}` cannot be written (`{error.strerror}`); mend --report") from error
+    report = writable_report(parsed.report)
     from pipeline.demo.run import run_demo
 
-    return run_demo(parsed.seed, parsed.report, as_json=parsed.json)
+    return run_demo(parsed.seed, str(report), as_json=parsed.json)

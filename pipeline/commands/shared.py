@@ -9,8 +9,11 @@ from pipeline.commands.duration import milliseconds
 from pipeline.commands.kafka import add_kafka, kafka_options
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pipeline.config import Config
     from schemas.codec import WireFormat
+    from transforms.inspect import InspectLimits
     from transforms.similarity import SimilarityRule
 
 
@@ -49,20 +52,9 @@ def add_job(command: argparse.ArgumentParser) -> None:
     command.add_argument("--run-id", help="name of this run in every record it writes (default: made up)")
     group = command.add_argument_group("pictures")
     group.add_argument("--file-root", help="the one directory that file: addresses may lead to")
-    group.add_argument("--max-image-bytes", type=int, help="cap on a picture's bytes (default 20 MiB)")
-    group.add_argument("--max-image-pixels", type=int, help="cap on a picture's pixels (default 50 M)")
-    group.add_argument("--max-image-frames", type=int, help="cap on an animation's frames (default 1000)")
-    group.add_argument("--max-encoded-bytes", type=int, help="larger ones are scaled first (default 512 KiB)")
+    add_inspection(group)
     group = command.add_argument_group("duplicates")
-    group.add_argument("--preset", choices=("strict", "balanced", "lenient"), default="balanced")
-    group.add_argument("--max-hash-distance", type=int, help="phash bits, 0 to 16; overrides the preset")
-    group.add_argument("--max-colour-distance", type=float, help="CIE76 dE; overrides the preset")
-    group.add_argument("--max-chroma-distance", type=float, help="the same without lightness; overrides the preset")
-    group.add_argument(
-        "--reuse-colour-variants",
-        action="store_true",
-        help="one text for all colours of a product: colours are not compared, and no attribute keeps two apart",
-    )
+    add_similarity(group)
     group.add_argument(
         "--audit-sample",
         nargs="?",
@@ -96,9 +88,35 @@ def add_job(command: argparse.ArgumentParser) -> None:
     group.add_argument("--device", default="cpu", help="cpu or cuda")
     group.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32")
     group.add_argument("--slots", type=int, default=8, help="pictures generated at once (default 8)")
-    group.add_argument("--max-pixels", type=int, default=768 * 768, help="pixels the model sees (default 768x768)")
+    add_model_pixels(group)
     group.add_argument("--prompts", help="prompt library: `default`, `tiny` or a TOML file")
     group.add_argument("--max-attempts", type=int, help="answers before a dead letter (default 3)")
+
+
+def add_inspection(group: Any) -> None:
+    """What `inspection` reads, but for `add_model_pixels`."""
+    group.add_argument("--max-image-bytes", type=int, help="cap on a picture's bytes (default 20 MiB)")
+    group.add_argument("--max-image-pixels", type=int, help="cap on a picture's pixels (default 50 M)")
+    group.add_argument("--max-image-frames", type=int, help="cap on an animation's frames (default 1000)")
+    group.add_argument("--max-encoded-bytes", type=int, help="larger ones are scaled first (default 512 KiB)")
+
+
+def add_model_pixels(group: Any) -> None:
+    """To what a picture is scaled that is too large to be carried."""
+    group.add_argument("--max-pixels", type=int, default=768 * 768, help="pixels the model sees (default 768x768)")
+
+
+def add_similarity(group: Any) -> None:
+    """What `similarity_rule` reads."""
+    group.add_argument("--preset", choices=("strict", "balanced", "lenient"), default="balanced")
+    group.add_argument("--max-hash-distance", type=int, help="phash bits, 0 to 16; overrides the preset")
+    group.add_argument("--max-colour-distance", type=float, help="CIE76 dE; overrides the preset")
+    group.add_argument("--max-chroma-distance", type=float, help="the same without lightness; overrides the preset")
+    group.add_argument(
+        "--reuse-colour-variants",
+        action="store_true",
+        help="one text for all colours of a product: colours are not compared, and no attribute keeps two apart",
+    )
 
 
 def wire_format(name: str, schema_ids: list[str]) -> WireFormat:
@@ -132,6 +150,34 @@ def similarity_rule(arguments: argparse.Namespace) -> SimilarityRule:
     return replace(rule, ignore_colour=True, veto_attributes=()) if arguments.reuse_colour_variants else rule
 
 
+def inspection(arguments: argparse.Namespace) -> InspectLimits:
+    """The options of `add_inspection` and `add_model_pixels`. Raises `ConfigInvalid`."""
+    from transforms.inspect import InspectLimits
+
+    wanted = {
+        "max_bytes": arguments.max_image_bytes,
+        "max_pixels": arguments.max_image_pixels,
+        "max_frames": arguments.max_image_frames,
+        "max_encoded": arguments.max_encoded_bytes,
+    }
+    return InspectLimits(**_given(wanted), model_max_pixels=arguments.max_pixels)
+
+
+def writable_report(path: str) -> Path:
+    """A page's path, tried out: before the run, not after it. Raises `ConfigInvalid`."""
+    from pathlib import Path
+
+    from transforms.errors import ConfigInvalid
+
+    report = Path(path)
+    try:
+        report.parent.mkdir(parents=True, exist_ok=True)
+        report.open("a").close()
+    except OSError as error:
+        raise ConfigInvalid(f"report `{report}` cannot be written (`{error.strerror}`); mend --report") from error
+    return report
+
+
 def job_config(arguments: argparse.Namespace) -> Config:
     """What `add_topics`, `add_uploads` and `add_job` were told. Raises `ConfigInvalid`."""
     from pipeline.commands.uploads import uploads
@@ -140,15 +186,8 @@ def job_config(arguments: argparse.Namespace) -> Config:
     from transforms.desk import DeskOptions
     from transforms.fetch import FetchLimits
     from transforms.index.decide import IndexLimits
-    from transforms.inspect import InspectLimits
     from transforms.review import ReviewPolicy
 
-    pictures = {
-        "max_bytes": arguments.max_image_bytes,
-        "max_pixels": arguments.max_image_pixels,
-        "max_frames": arguments.max_image_frames,
-        "max_encoded": arguments.max_encoded_bytes,
-    }
     index = {
         "max_leaders": arguments.index_leaders,
         "placeholder_after": arguments.placeholder_after,
@@ -161,7 +200,7 @@ def job_config(arguments: argparse.Namespace) -> Config:
         topics=Topics(arguments.captions_topic, arguments.dead_letters_topic, arguments.audit_topic),
         uploads_wire=wire_format(arguments.upload_format, arguments.schema_id),
         fetch=FetchLimits(arguments.file_root, **_given({"max_bytes": arguments.max_image_bytes})),
-        inspect=InspectLimits(**_given(pictures), model_max_pixels=arguments.max_pixels),
+        inspect=inspection(arguments),
         similarity=similarity_rule(arguments),
         index=IndexLimits(**_given(index)),
         captioner=CaptionerOptions(
