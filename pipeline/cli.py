@@ -14,11 +14,11 @@ from collections.abc import Sequence
 from types import FrameType
 from typing import NoReturn
 
-from pipeline.commands import demo, redrive, replay, run
+from pipeline.commands import demo, duplicates, redrive, replay, run
 from pipeline.terminal import quiet, say, threads_aside
 from transforms.errors import CaptionstreamError, ConfigInvalid
 
-_COMMANDS = {"run": run, "replay": replay, "demo": demo, "redrive": redrive}
+_COMMANDS = {"run": run, "replay": replay, "demo": demo, "redrive": redrive, "duplicates": duplicates}
 
 
 def parser() -> argparse.ArgumentParser:

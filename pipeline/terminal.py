@@ -18,6 +18,11 @@ def say(line: str) -> None:
     print(f"captionstream: {line}", file=sys.stderr)
 
 
+def printable(name: str) -> str:
+    """A file's name without what would steer a terminal or turn the direction of a line: that is escaped."""
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in name)
+
+
 def table(counters: dict[str, int]) -> str:
     """Counters, one a line."""
     width = max((len(name) for name in counters), default=0)

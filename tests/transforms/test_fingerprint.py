@@ -1,13 +1,12 @@
 import math
-import os
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import imagehash
 import numpy as np
 import pytest
 from data.bad_pictures import PICTURES
+from data.photos import photo_paths
 from data.pictures.blocks import encode, exif, noise, plain
 from PIL import Image, ImageDraw
 
@@ -25,14 +24,9 @@ from transforms.fingerprint import (
 )
 from transforms.values import Fingerprint
 
-PHOTOS = Path(os.environ.get("CAPTIONSTREAM_PHOTOS") or Path(__file__).parents[3] / "shared" / "data" / "photos")
-
 
 def photos(count: int) -> list[Image.Image]:
-    paths = sorted(path for path in PHOTOS.rglob("*") if path.suffix in (".jpg", ".webp"))
-    if not paths:
-        pytest.skip(f"no photos under `{PHOTOS}`; set CAPTIONSTREAM_PHOTOS")
-    return [Image.open(path).convert("RGB") for path in paths[:: len(paths) // count][:count]]
+    return [Image.open(path).convert("RGB") for path in photo_paths(count)]
 
 
 def megapixel(image: Image.Image) -> Image.Image:
