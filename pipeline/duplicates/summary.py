@@ -29,10 +29,11 @@ def summary(trial: Trial) -> str:
     lines = [f"{name:<18}{number:>8}  {said}".rstrip() for name, number, said in facts]
     lines += ["", *_aligned(_rows(trial)), "", f"* {trial.chosen} is chosen"]
     if trial.scores is not None:
-        lines += _examples("wrong joins", (_beside(pair, distance(pair)) for pair in trial.scores.wrong))
-        lines += _examples("missed", (_beside(one.pair, one.why) for one in trial.scores.missed))
+        lines += _examples("wrong joins", (_line(pair, "joined", distance(pair)) for pair in trial.scores.wrong))
+        lines += _examples("missed", (_line(one.pair, "did not join", one.why) for one in trial.scores.missed))
     lines += _examples(
-        "near misses", (_beside(pair, f"{distance(pair)}; {name} joins them") for name, pair in trial.near_misses)
+        "near misses",
+        (_line(pair, "stays apart from", f"{distance(pair)}; {name} joins them") for name, pair in trial.near_misses),
     )
     lines += _examples("unreadable", (printable(f"{one.image_id}: {one.code}: {one.message}") for one in unreadable))
     return "\n".join(lines)
@@ -137,6 +138,6 @@ def _examples(title: str, lines: Iterable[str]) -> list[str]:
     return ["", f"{title}: {len(every):,}", *(f"  {line}" for line in every[:MOST_LINES]), *more]
 
 
-def _beside(pair: Pair, said: str) -> str:
+def _line(pair: Pair, verb: str, said: str) -> str:
     """Both names and what is said of them, which may hold a value of the labels."""
-    return printable(f"{pair.picture.upload.image_id} and {pair.earlier.upload.image_id}: {said}")
+    return printable(f"{pair.picture.upload.image_id} {verb} {pair.earlier.upload.image_id}: {said}")
