@@ -42,10 +42,12 @@ class SimilarityRule:
             raise ConfigInvalid(
                 f"hash distance `{self.max_hash_distance}` is outside 0 to 16; mend --max-hash-distance"
             )
-        for name in ("colour", "chroma"):
-            distance = getattr(self, f"max_{name}_distance")
+        for name, distance, option in (
+            ("colour", self.max_colour_distance, "--max-colour-distance"),
+            ("chroma", self.max_chroma_distance, "--max-chroma-distance"),
+        ):
             if distance < 0:
-                raise ConfigInvalid(f"{name} distance `{distance}` is negative; mend --max-{name}-distance")
+                raise ConfigInvalid(f"{name} distance `{distance}` is negative; mend {option}")
 
     def near(self, a: Fingerprint, b: Fingerprint) -> bool:
         """Whether two fingerprints are of the same picture, bytes aside."""

@@ -105,6 +105,7 @@ def test_balanced_is_the_default() -> None:
         ({"max_hash_distance": 17}, "hash distance `17` is outside 0 to 16; mend --max-hash-distance"),
         ({"max_hash_distance": -1}, "hash distance `-1`"),
         ({"max_colour_distance": -0.5}, "colour distance `-0.5` is negative; mend --max-colour-distance"),
+        ({"max_chroma_distance": -1.0}, "chroma distance `-1.0` is negative; mend --max-chroma-distance"),
     ],
 )
 def test_rules_that_cannot_be(options: dict[str, float], words: str) -> None:
