@@ -31,7 +31,8 @@ miss is a picture that leads here and joins an earlier one by a more lenient pre
 
 Labels are CSV with a header: `path` (below DIR) and `product`; pictures with the same product may share a text, one
 with an empty product is not judged. `merchant` is optional: pictures are compared within one. Every other column
-(`colour`, `sku`, ...) becomes an attribute of the upload: pictures that differ in colour or sku never share a text.
+(`colour`, `sku`, ...) becomes an attribute of the upload: pictures that differ in colour or sku never share a text,
+but with --reuse-colour-variants.
 With labels it also prints:
   precision  share of the joins whose leader has the same product; a join is a picture that joined an earlier
              picture's group

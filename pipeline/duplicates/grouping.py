@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from transforms.fingerprint import colour_distance, hash_distance
+from transforms.fingerprint import chroma_distance, colour_distance, hash_distance
 from transforms.index.decide import DuplicateIndex
 from transforms.similarity import SimilarityRule, vetoes
 from transforms.values import Arrival, Candidate, Role
@@ -34,11 +34,20 @@ class Pair:
         """CIE76 dE of the worst cell."""
         return colour_distance(self.picture.fingerprint, self.earlier.fingerprint)
 
+    @property
+    def chroma(self) -> float:
+        """The same of a and b alone, without lightness."""
+        return chroma_distance(self.picture.fingerprint, self.earlier.fingerprint)
+
     def strain(self, rule: SimilarityRule) -> float:
         """How far the distances go towards the rule's limits: 0 for the same, 1 at a limit, -1 for equal bytes."""
         if self.is_exact:
             return -1.0
-        return max(self.bits / max(rule.max_hash_distance, 1), self.colour / max(rule.max_colour_distance, 1.0))
+        shares = [self.bits / max(rule.max_hash_distance, 1)]
+        if not rule.ignore_colour:
+            shares.append(self.colour / max(rule.max_colour_distance, 1.0))
+            shares.append(self.chroma / max(rule.max_chroma_distance, 1.0))
+        return max(shares)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +110,7 @@ def near_misses(chosen: Grouping, wider: Mapping[str, Grouping]) -> list[tuple[s
 
 
 def tenths(colour: float) -> str:
-    """A ΔE to one decimal, rounded up: what is over a limit must not look as if it were on it."""
+    """A ΔE or a chroma to one decimal, rounded up: what is over a limit must not look as if it were on it."""
     return f"{math.ceil(colour * 10 - 1e-9) / 10:.1f}"
 
 
@@ -119,6 +128,8 @@ def why_apart(pair: Pair, rule: SimilarityRule) -> str:
         reasons.append(f"too little detail (quality {least}, {rule.min_quality} needed)")
     if pair.bits > rule.max_hash_distance:
         reasons.append(f"{pair.bits} bits, {rule.max_hash_distance} allowed")
-    if pair.colour > rule.max_colour_distance:
+    if not rule.ignore_colour and pair.colour > rule.max_colour_distance:
         reasons.append(f"ΔE {tenths(pair.colour)}, {rule.max_colour_distance:g} allowed")
+    if not rule.ignore_colour and pair.chroma > rule.max_chroma_distance:
+        reasons.append(f"chroma {tenths(pair.chroma)}, {rule.max_chroma_distance:g} allowed")
     return "; ".join(reasons)

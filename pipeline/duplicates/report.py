@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.duplicates.grouping import Pair
-from pipeline.duplicates.summary import distance, percent, speed
+from pipeline.duplicates.summary import distance, limits, percent, speed
 from pipeline.duplicates.thumbnails import thumbnails
 from pipeline.duplicates.trial import Trial
 from pipeline.report.page import write_page
@@ -54,6 +54,7 @@ def write_report(path: Path, folder: str, files: Mapping[str, Path], trial: Tria
         speed=speed(trial),
         thumbnails=thumbnails(pictures, files),
         distance=distance,
+        limits=limits,
         percent=percent,
         printable=printable,
         **shown,

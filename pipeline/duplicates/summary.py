@@ -9,6 +9,7 @@ from typing import Any
 from pipeline.duplicates.grouping import Pair, tenths
 from pipeline.duplicates.trial import Outcome, Trial
 from pipeline.terminal import printable
+from transforms.similarity import SimilarityRule
 
 MOST_LINES = 5
 """Examples of a kind on the terminal; the page and the JSON have more."""
@@ -29,11 +30,15 @@ def summary(trial: Trial) -> str:
     lines = [f"{name:<18}{number:>8}  {said}".rstrip() for name, number, said in facts]
     lines += ["", *_aligned(_rows(trial)), "", f"* {trial.chosen} is chosen"]
     if trial.scores is not None:
-        lines += _examples("wrong joins", (_line(pair, "joined", distance(pair)) for pair in trial.scores.wrong))
+        wrong = (_line(pair, "joined", distance(pair, trial.rule)) for pair in trial.scores.wrong)
+        lines += _examples("wrong joins", wrong)
         lines += _examples("missed", (_line(one.pair, "did not join", one.why) for one in trial.scores.missed))
     lines += _examples(
         "near misses",
-        (_line(pair, "stays apart from", f"{distance(pair)}; {name} joins them") for name, pair in trial.near_misses),
+        (
+            _line(pair, "stays apart from", f"{distance(pair, trial.rule)}; {name} joins them")
+            for name, pair in trial.near_misses
+        ),
     )
     lines += _examples("unreadable", (printable(f"{one.image_id}: {one.code}: {one.message}") for one in unreadable))
     return "\n".join(lines)
@@ -44,9 +49,20 @@ def speed(trial: Trial) -> float:
     return len(trial.pictures.candidates) / max(trial.pictures.seconds, 1e-9)
 
 
-def distance(pair: Pair) -> str:
-    """How far two pictures are apart, in words."""
-    return "same bytes" if pair.is_exact else f"{pair.bits} bits, ΔE {tenths(pair.colour)}"
+def distance(pair: Pair, rule: SimilarityRule) -> str:
+    """How far two pictures are apart in what the rule compares, in words."""
+    if pair.is_exact:
+        return "same bytes"
+    if rule.ignore_colour:
+        return f"{pair.bits} bits"
+    return f"{pair.bits} bits, ΔE {tenths(pair.colour)}, chroma {tenths(pair.chroma)}"
+
+
+def limits(rule: SimilarityRule) -> tuple[str, str, str]:
+    """The bits, ΔE and chroma that a rule allows; a dash for what it does not compare."""
+    if rule.ignore_colour:
+        return str(rule.max_hash_distance), "-", "-"
+    return str(rule.max_hash_distance), f"{rule.max_colour_distance:g}", f"{rule.max_chroma_distance:g}"
 
 
 def percent(share: float | None) -> str:
@@ -84,6 +100,8 @@ def _figures(outcome: Outcome) -> dict[str, Any]:
     return {
         "max_hash_distance": grouping.rule.max_hash_distance,
         "max_colour_distance": grouping.rule.max_colour_distance,
+        "max_chroma_distance": grouping.rule.max_chroma_distance,
+        "ignore_colour": grouping.rule.ignore_colour,
         "captions": len(grouping.leaders),
         "groups": len(grouping.groups),
         "copies": len(grouping.joins),
@@ -101,20 +119,20 @@ def _apart(pair: Pair, role: str) -> dict[str, Any]:
         "same_bytes": pair.is_exact,
         "hash_distance": pair.bits,
         "colour_distance": round(pair.colour, 2),
+        "chroma_distance": round(pair.chroma, 2),
     }
 
 
 def _rows(trial: Trial) -> list[tuple[str, ...]]:
     judged = ("precision", "recall") if trial.labels else ()
-    rows = [("preset", "bits", "ΔE", "captions", "groups", "copies", "share", "same bytes", "near", *judged)]
+    rows = [("preset", "bits", "ΔE", "chroma", "captions", "groups", "copies", "share", "same bytes", "near", *judged)]
     for name, outcome in trial.outcomes.items():
         figures = _figures(outcome)
         numbers = [figures[column] for column in ("captions", "groups", "copies")]
         rows.append(
             (
                 name + (" *" if name == trial.chosen else ""),
-                str(figures["max_hash_distance"]),
-                f"{figures['max_colour_distance']:g}",
+                *limits(outcome.grouping.rule),
                 *(f"{number:,}" for number in numbers),
                 percent(figures["share"]),
                 f"{figures['same_bytes']:,}",

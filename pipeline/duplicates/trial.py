@@ -76,4 +76,10 @@ def compare_rules(pictures: Pictures, labels: Mapping[str, Label], rule: Similar
 
 
 def _reaches_beyond(preset: SimilarityRule, rule: SimilarityRule) -> bool:
-    return preset.max_hash_distance > rule.max_hash_distance or preset.max_colour_distance > rule.max_colour_distance
+    return preset.max_hash_distance > rule.max_hash_distance or (
+        not rule.ignore_colour
+        and (
+            preset.max_colour_distance > rule.max_colour_distance
+            or preset.max_chroma_distance > rule.max_chroma_distance
+        )
+    )

@@ -29,14 +29,13 @@ def test_the_summary_compares_the_presets(shop: Path, capsys: pytest.CaptureFixt
     assert re.fullmatch(r"pictures +11  \d+\.\d s, \d+ pictures/s", lines[0])
     assert re.fullmatch(r"unreadable +2  image_format_unsupported 1, image_corrupt 1", lines[1])
     assert re.fullmatch(r"too little detail +3  quality below 50: equal bytes only", lines[2])
-    assert " ".join(lines[4].split()) == "preset bits ΔE captions groups copies share same bytes near"
-    assert " ".join(lines[5].split()) == "strict 4 7 7 2 4 36.4 % 2 2"
-    assert " ".join(lines[6].split()) == "balanced * 6 10 7 2 4 36.4 % 2 2"
-    assert " ".join(lines[7].split()) == "lenient 8 15 6 3 5 45.5 % 2 3"
+    assert " ".join(lines[4].split()) == "preset bits ΔE chroma captions groups copies share same bytes near"
+    assert " ".join(lines[5].split()) == "strict 4 7 5 7 2 4 36.4 % 2 2"
+    assert " ".join(lines[6].split()) == "balanced * 6 10 7 7 2 4 36.4 % 2 2"
+    assert " ".join(lines[7].split()) == "lenient 8 15 9 6 3 5 45.5 % 2 3"
     assert "* balanced is chosen" in lines
-    assert re.search(
-        r"near misses: 1\n  hat/pale.png stays apart from hat.png: \d bits, ΔE 1\d\.\d; lenient joins them", said.out
-    )
+    near_miss = r"hat/pale.png stays apart from hat.png: \d bits, ΔE 1\d\.\d, chroma \d\.\d; lenient joins them"
+    assert re.search(rf"near misses: 1\n  {near_miss}\n", said.out)
     assert "  notes.txt: image_format_unsupported: the content is `text`" in said.out
     assert "precision" not in said.out
 
@@ -50,7 +49,7 @@ def test_with_labels_it_tells_how_often_it_is_right(
     assert re.search(r"labelled +8  have a product", said)
     assert re.search(r"balanced \* .* 66.7 % +66.7 %\n", said)
     assert re.search(r"lenient .* 75.0 % +100.0 %\n", said)
-    assert re.search(r"wrong joins: 1\n  bag/q60.jpg joined bag.png: \d bits, ΔE \d\.\d\n", said)
+    assert re.search(r"wrong joins: 1\n  bag/q60.jpg joined bag.png: \d bits, ΔE \d\.\d, chroma \d\.\d\n", said)
     assert re.search(r"missed: 1\n  hat/pale.png did not join hat.png: ΔE 1\d\.\d, 10 allowed\n", said)
 
 
@@ -73,6 +72,8 @@ def test_json_is_one_object_for_a_program(shop: Path, tmp_path: Path, capsys: py
     assert said["rules"]["lenient"] == {
         "max_hash_distance": 8,
         "max_colour_distance": 15.0,
+        "max_chroma_distance": 9.0,
+        "ignore_colour": False,
         "captions": 6,
         "groups": 3,
         "copies": 5,
@@ -88,12 +89,46 @@ def test_json_is_one_object_for_a_program(shop: Path, tmp_path: Path, capsys: py
         ("hat.png", ["hat/pale.png"]),
         ("white-again.png", ["white.png"]),
     ]
+    pale = said["groups"][1]["joins"][0]
+    assert pale["hash_distance"] == 2
+    assert 10 < pale["colour_distance"] <= 15
+    assert 0 < pale["chroma_distance"] <= 7
     assert said["near_misses"] == said["wrong_joins"] == said["missed"] == []
     assert [(one["path"], one["code"]) for one in said["unreadable"]] == [
         ("notes.txt", "image_format_unsupported"),
         ("torn.png", "image_corrupt"),
     ]
     assert "Duplicates in" in Page(report.read_text("utf-8")).text()
+
+
+def test_a_chroma_limit_of_ones_own_has_a_row(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["duplicates", str(shop), "--max-chroma-distance", "0"]) == 0
+    said = capsys.readouterr().out
+    rows = [" ".join(line.split()) for line in said.splitlines()]
+    assert "balanced 6 10 7 7 2 4 36.4 % 2 2" in rows
+    assert "custom * 6 10 0 9 2 2 18.2 % 2 0" in rows
+    # Only its limit on chroma is wider than this rule's, and that is enough to be the one that joins them.
+    assert re.search(r"  bag/half.png stays apart from bag.png: \d bits, ΔE \d\.\d, chroma \d\.\d; strict joins", said)
+
+
+def test_colour_variants_can_have_one_text(shop: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    labels = tmp_path / "labels.csv"
+    labels.write_text("path,product,colour\nbag.png,bag,green\nbag/again.png,bag,blue\nbag/red.png,bag,red\n")
+    arguments = ["duplicates", str(shop), "--labels", str(labels), "--max-hash-distance", "8"]
+    assert main([*arguments, "--json"]) == 0
+    apart = json.loads(capsys.readouterr().out)
+    assert apart["rules"]["custom"]["recall"] == 0.0
+    assert main([*arguments, "--reuse-colour-variants"]) == 0
+    said = capsys.readouterr().out
+    rows = [" ".join(line.split()) for line in said.splitlines()]
+    assert "custom * 8 - - 5 3 6 54.5 % 2 4 100.0 % 100.0 %" in rows
+    assert "near misses" not in said
+    assert main([*arguments, "--reuse-colour-variants", "--json"]) == 0
+    together = json.loads(capsys.readouterr().out)
+    assert together["rules"]["custom"]["ignore_colour"]
+    bag = together["groups"][0]
+    assert (bag["leader"], len(bag["joins"])) == ("bag.png", 4)
+    assert [join["chroma_distance"] > 100 for join in bag["joins"] if join["path"] == "bag/red.png"] == [True]
 
 
 def test_report_and_labels_may_lie_in_the_folder(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -139,8 +174,9 @@ def test_a_name_does_not_steer_the_terminal(shop: Path, capsys: pytest.CaptureFi
 
 
 def test_rule_and_limits_are_those_of_a_job_with_the_same_options() -> None:
-    options = ["--preset", "strict", "--max-colour-distance", "3", "--max-image-bytes", "9", "--max-encoded-bytes"]
-    options += ["20000", "--max-pixels", "90000"]
+    options = ["--preset", "strict", "--max-colour-distance", "3", "--max-chroma-distance", "2"]
+    options += ["--reuse-colour-variants", "--max-image-bytes", "9", "--max-encoded-bytes", "20000"]
+    options += ["--max-pixels", "90000"]
     ours, job = parse(["duplicates", "DIR", *options]), job_config(parse(["replay", *options]))
     assert similarity_rule(ours) == job.similarity
     assert inspection(ours) == job.inspect

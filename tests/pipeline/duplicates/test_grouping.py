@@ -4,6 +4,7 @@ import pytest
 from data.samples import candidate, fingerprint
 
 from pipeline.duplicates.grouping import Pair, group, near_misses, tenths, why_apart
+from pipeline.duplicates.summary import distance
 from transforms.similarity import PRESETS, SimilarityRule
 from transforms.values import Candidate
 
@@ -19,7 +20,7 @@ def shop() -> list[Candidate]:
         candidate("a", b"1", fingerprint(0)),
         candidate("copy", b"1", fingerprint(0), offset=1),
         candidate("near", b"2", fingerprint(0b111111, (3, 0, 0)), offset=2),
-        candidate("blue", b"3", fingerprint(0b11, (0, 0, -12)), offset=3),
+        candidate("blue", b"3", fingerprint(0b11, (8, 0, -9)), offset=3),
         candidate("edited", b"4", fingerprint(0b11111111), offset=4),
         candidate("blank", b"5", fingerprint(0, quality=20), offset=5),
         candidate("blank copy", b"5", fingerprint(0, quality=20), offset=6),
@@ -68,10 +69,30 @@ def test_reasons_name_the_value_and_what_is_allowed() -> None:
     a = candidate("a", b"1", fingerprint(0))
     far = candidate("far", b"2", fingerprint(0xFF, (0, 0, -12)))
     plain = candidate("plain", b"3", fingerprint(0, quality=31))
-    assert why_apart(Pair(far, a), RULE) == "8 bits, 6 allowed; ΔE 12.0, 10 allowed"
+    assert why_apart(Pair(far, a), RULE) == "8 bits, 6 allowed; ΔE 12.0, 10 allowed; chroma 12.0, 7 allowed"
     assert why_apart(Pair(plain, a), RULE) == "too little detail (quality 31, 50 needed)"
     assert why_apart(Pair(a, a), RULE) == ""
-    assert why_apart(Pair(far, a), SimilarityRule(8, 12.0)) == ""
+    assert why_apart(Pair(far, a), SimilarityRule(8, 12.0, 12.0)) == ""
+
+
+def test_chroma_alone_keeps_two_apart() -> None:
+    a, tinted = candidate("a", b"1", fingerprint(0)), candidate("b", b"2", fingerprint(0, (0, -5, -5)), offset=1)
+    assert Pair(tinted, a).colour == Pair(tinted, a).chroma == pytest.approx(50**0.5)
+    assert group([a, tinted], RULE).joins == ()
+    assert why_apart(Pair(tinted, a), RULE) == "chroma 7.1, 7 allowed"
+    assert names(group([a, tinted], SimilarityRule(max_chroma_distance=7.1)).joins) == [("b", "a")]
+
+
+def test_where_colours_are_not_compared_they_are_no_reason() -> None:
+    rule = SimilarityRule(ignore_colour=True, veto_attributes=())
+    a = candidate("a", b"1", fingerprint(0), attributes={"colour": "red"})
+    blue = candidate("blue", b"2", fingerprint(0b11, (0, 0, -99)), offset=1, attributes={"colour": "blue"})
+    far = candidate("far", b"3", fingerprint(0xFF, (0, 0, -99)), offset=2)
+    assert names(group([a, blue, far], rule).joins) == [("blue", "a")]
+    assert why_apart(Pair(blue, a), rule) == ""
+    assert why_apart(Pair(far, a), rule) == "8 bits, 6 allowed"
+    assert distance(Pair(blue, a), rule) == "2 bits"
+    assert distance(Pair(blue, a), RULE) == "2 bits, ΔE 99.0, chroma 99.0"
 
 
 def test_strain_is_the_larger_share_of_a_limit() -> None:
@@ -80,6 +101,9 @@ def test_strain_is_the_larger_share_of_a_limit() -> None:
     assert Pair(b, a).strain(SimilarityRule(2, 90.0)) == pytest.approx(1.0)
     assert Pair(a, a).strain(RULE) == -1.0
     assert Pair(b, a).strain(SimilarityRule(0, 0.0)) == 9.0
+    tinted = Pair(candidate("c", b"3", fingerprint(0b11, (0, 0, 6))), a)
+    assert tinted.strain(RULE) == pytest.approx(6 / 7)
+    assert tinted.strain(SimilarityRule(ignore_colour=True)) == pytest.approx(2 / 6)
 
 
 @pytest.mark.parametrize(

@@ -17,15 +17,17 @@ from pipeline.duplicates.labels import Label
 from pipeline.duplicates.thumbnails import SIDE, thumbnail
 from pipeline.duplicates.trial import Trial, compare_rules
 from transforms.inspect import InspectLimits
-from transforms.similarity import PRESETS
+from transforms.similarity import PRESETS, SimilarityRule
 
 HOSTILE = '<script>alert(1)</script> " onerror=x \u202e.png'
 
 
-def page_of(root: Path, products: dict[str, str] | None = None, preset: str = "balanced") -> tuple[str, Trial]:
+def page_of(
+    root: Path, products: dict[str, str] | None = None, rule: SimilarityRule = PRESETS["balanced"]
+) -> tuple[str, Trial]:
     folder = find_files(root)
     labels = {image_id: Label(shown) for image_id, shown in (products or {}).items()}
-    trial = compare_rules(fingerprint_folder(folder, labels, InspectLimits()), labels, PRESETS[preset])
+    trial = compare_rules(fingerprint_folder(folder, labels, InspectLimits()), labels, rule)
     path = root.parent / "new" / "report.html"
     report.write_report(path, root.name, folder.files, trial)
     return path.read_text("utf-8"), trial
@@ -67,15 +69,15 @@ def test_is_marked_up_for_readers(html: str) -> None:
 def test_shows_figures_and_all_presets(html: str) -> None:
     text = words(html)
     assert "Duplicates in autumn" in text
-    assert "Shown is the preset balanced : 6 bits and ΔE 10 at most." in text
+    assert "Shown is the preset balanced : 6 bits, ΔE 10 and chroma 7 at most." in text
     assert "4 of 11 pictures (36.4 %) would have the text of an earlier one." in text
     assert "Captions 7 one for each leader" in text
     assert "Same bytes 2 2 near" in text
     assert "Precision" not in text
     presets = words(section(html, "presets"))
-    assert "strict 4 7 7 2 4 36.4 % 2 2" in presets
-    assert "balanced shown here 6 10 7 2 4 36.4 % 2 2" in presets
-    assert "lenient 8 15 6 3 5 45.5 % 2 3" in presets
+    assert "strict 4 7 5 7 2 4 36.4 % 2 2" in presets
+    assert "balanced shown here 6 10 7 7 2 4 36.4 % 2 2" in presets
+    assert "lenient 8 15 9 6 3 5 45.5 % 2 3" in presets
 
 
 def test_shows_groups_near_misses_and_what_was_refused(html: str) -> None:
@@ -109,9 +111,18 @@ def test_with_labels_wrong_joins_and_missed_ones_are_shown(tmp_path: Path) -> No
 
 
 def test_lenient_has_no_near_misses_and_labels_may_all_agree(tmp_path: Path) -> None:
-    html, _ = page_of(fill(tmp_path / "shop"), SHOP, "lenient")
+    html, _ = page_of(fill(tmp_path / "shop"), SHOP, PRESETS["lenient"])
     assert "No wrong joins: the labels agree with each of the 4 that they judge." in words(html)
     assert "None: no preset is more lenient." in words(section(html, "near"))
+
+
+def test_where_colours_are_not_compared_no_limit_is_shown(tmp_path: Path) -> None:
+    html, _ = page_of(fill(tmp_path / "shop"), rule=SimilarityRule(8, ignore_colour=True, veto_attributes=()))
+    assert "Shown is the rule that was given: 8 bits at most; colours are not compared." in words(html)
+    assert "custom shown here 8 - - 5 3 6 54.5 % 2 4" in words(section(html, "presets"))
+    groups = words(section(html, "groups"))
+    assert "near 8 bits bag/red.png" in groups
+    assert "ΔE" not in groups
 
 
 def test_a_hostile_name_is_only_text(tmp_path: Path) -> None:
@@ -143,7 +154,7 @@ def test_many_groups_are_cut_and_the_page_says_so(tmp_path: Path, monkeypatch: p
 def test_a_folder_without_pictures_is_a_page_too(tmp_path: Path) -> None:
     (tmp_path / "shop").mkdir()
     (tmp_path / "shop" / "notes.txt").write_text("none yet")
-    html, _ = page_of(tmp_path / "shop", preset="strict")
+    html, _ = page_of(tmp_path / "shop", rule=PRESETS["strict"])
     assert "0 of 0 pictures (0.0 %)" in words(html)
 
 
