@@ -10,6 +10,7 @@ from pipeline.kafka.connection import KafkaOptions
 from pipeline.kafka.positions import Uploads
 from pipeline.kafka.span import Span
 from schemas.codec import WireFormat
+from transforms.cache import CacheOptions
 from transforms.caption import CaptionOptions
 from transforms.captioner.api import CaptionerOptions
 from transforms.desk import DeskOptions
@@ -19,6 +20,7 @@ from transforms.fetch import FetchLimits
 from transforms.index.decide import IndexLimits
 from transforms.inspect import InspectLimits
 from transforms.review import ReviewPolicy
+from transforms.scope import ByScope
 from transforms.similarity import SimilarityRule
 
 
@@ -54,11 +56,15 @@ class Config:
     index: IndexLimits = field(default_factory=IndexLimits)
     index_bytes: int = 1 << 30
     """Memory of a Python worker for the indexes of all merchants."""
+    splits: tuple[tuple[str, int], ...] = ()
+    """Hot merchants, with the number of keys that each is split into."""
     captioner: CaptionerOptions = field(default_factory=CaptionerOptions)
     prompts: str = "default"
     """Name or path of the prompt library."""
     review: ReviewPolicy = field(default_factory=ReviewPolicy)
     desk: DeskOptions = field(default_factory=DeskOptions)
+    cache: CacheOptions = field(default_factory=CacheOptions)
+    """Texts that jobs share."""
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
     is_replay: bool = True
     published: tuple[Span, ...] | None = None
@@ -74,13 +80,14 @@ class Config:
                 )
         if self.index_bytes < 1 << 20:
             raise ConfigInvalid(f"`{self.index_bytes}` bytes hold no index; mend --index-memory")
+        ByScope(self.splits)
         if not re.fullmatch(r"[A-Za-z0-9._-]{1,64}", self.run_id):
             raise ConfigInvalid(f"run id `{self.run_id}` is not 1 to 64 of `A-Z a-z 0-9 . _ -`; mend --run-id")
 
     def caption_options(self) -> CaptionOptions:
         """What the caption stage gets."""
         parts = (self.run_id, self.captioner, self.prompts, self.similarity, self.review, self.desk)
-        return CaptionOptions(*parts, keep_texts_seconds=self.index.keep_seconds * 1.25)
+        return CaptionOptions(*parts, self.cache, keep_texts_seconds=self.index.keep_seconds * 1.25)
 
     def duplicate_options(self) -> DuplicateOptions:
         """What Find duplicate gets."""

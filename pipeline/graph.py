@@ -18,11 +18,12 @@ from transforms.audit import Audit
 from transforms.caption import DEAD_LETTERS, REFUSALS, CaptionImage
 from transforms.dead_letter import EncodeDeadLetter
 from transforms.decode import DecodeEvent
-from transforms.duplicates import FindDuplicate, arrive, by_scope
+from transforms.duplicates import FindDuplicate
 from transforms.encode import Encode
 from transforms.fetch import FetchImage
 from transforms.fingerprint import fingerprint_picture
 from transforms.inspect import InspectImage
+from transforms.scope import ByScope, arrive
 from transforms.unchanged import SkipUnchanged
 from transforms.values import Arrival, Assignment, Candidate, DeadLetter, Publication
 from transforms.wiring import stage, typed
@@ -51,7 +52,7 @@ def build(uploads: Any, config: Config) -> None:
             deleted | "Deletion arrives" >> beam.Map(arrive).with_output_types(Arrival),
         )
         | "All arrivals" >> beam.Flatten()
-        | "By scope" >> beam.Map(by_scope).with_output_types(tuple[str, Arrival])
+        | "By scope" >> beam.FlatMap(ByScope(config.splits)).with_output_types(tuple[str, Arrival])
     )
     finder = beam.ParDo(FindDuplicate(config.duplicate_options()))
     grouped = scoped | "Find duplicate" >> finder.with_output_types(tuple[str, Assignment])

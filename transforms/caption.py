@@ -20,6 +20,7 @@ from apache_beam.transforms.timeutil import TimeDomain
 from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateSpec, TimerSpec, on_timer
 from apache_beam.utils.timestamp import Timestamp
 
+from transforms.cache import CacheOptions, cache_for
 from transforms.captioner.api import CaptionerOptions
 from transforms.captioner.prompts import Library
 from transforms.coders import AvroCoder
@@ -56,6 +57,7 @@ class CaptionOptions:
     rule: SimilarityRule
     policy: ReviewPolicy
     desk: DeskOptions = DeskOptions()
+    cache: CacheOptions = CacheOptions()
     poll_seconds: float = 0.05
     """Real time between two looks at a pending group."""
     patience_seconds: float = 0.05
@@ -75,7 +77,8 @@ def desk_for(options: CaptionOptions) -> Desk:
     with _lock:
         if options not in _desks:
             inflight = captioner_for(options.captioner)
-            _desks[options] = Desk(planner_for(options), inflight, options.rule, options.policy, options.desk)
+            parts = (planner_for(options), inflight, options.rule, options.policy, options.desk)
+            _desks[options] = Desk(*parts, cache=cache_for(options.cache))
             # A model, Beam and torch are hundreds of thousands of objects that stay: the garbage collector need not
             # look at them again and again.
             gc.collect()

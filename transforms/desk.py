@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from transforms.cache import TextCache
 from transforms.group import Group, Store, Streak
 from transforms.inflight import Inflight
 from transforms.means import DeskOptions, Means, Output
@@ -40,9 +41,10 @@ class Desk:
         policy: ReviewPolicy,
         options: DeskOptions,
         clock: Callable[[], float] = time.monotonic,
+        cache: TextCache | None = None,
     ) -> None:
         """All parts are shared by the DoFn instances of the process."""
-        self._means = Means(planner, inflight, rule, policy, options)
+        self._means = Means(planner, inflight, rule, policy, options, cache)
         self._clock = clock
         self._groups: collections.OrderedDict[str, Group] = collections.OrderedDict()
         """Longest untouched first."""

@@ -24,10 +24,10 @@ from transforms.coders import AvroCoder
 from transforms.fingerprint import ALGORITHM_VERSION
 from transforms.index.chunk import CHUNK_ROWS
 from transforms.index.decide import SLACK, DuplicateIndex, IndexLimits
+from transforms.index.memory import Held, Scopes
 from transforms.metrics import count
-from transforms.scopes import Held, Scopes
 from transforms.similarity import SimilarityRule
-from transforms.values import Arrival, Assignment, Candidate, Deletion, IndexChunk, IndexEntry, Role
+from transforms.values import Arrival, Assignment, IndexChunk, IndexEntry, Role
 
 _log = logging.getLogger(__name__)
 _scopes = Scopes()
@@ -45,23 +45,6 @@ class DuplicateOptions:
     limits: IndexLimits = field(default_factory=IndexLimits)
     memory_bytes: int = 1 << 30
     """Of a process, for all scopes; the one in use may pass it."""
-
-
-def scope_of(arrival: Arrival) -> str:
-    """The key: pictures are compared within one merchant only."""
-    if arrival.candidate is not None:
-        return arrival.candidate.upload.merchant
-    return arrival.deletion.merchant if arrival.deletion is not None else ""
-
-
-def arrive(element: Candidate | Deletion) -> Arrival:
-    """What Find duplicate takes."""
-    return Arrival(candidate=element) if isinstance(element, Candidate) else Arrival(deletion=element)
-
-
-def by_scope(arrival: Arrival) -> tuple[str, Arrival]:
-    """The arrival under its key."""
-    return scope_of(arrival), arrival
 
 
 def forget(job: str) -> None:
@@ -122,7 +105,7 @@ class FindDuplicate(beam.DoFn):
             if not held.is_timed:
                 self._time(held, expire, float("-inf"))
         _scopes.put((self._options.job, scope), held, self._options.memory_bytes)
-        if not assignments:
+        if not assignments and arrival.candidate is not None:
             count("replaced")
         for assignment in assignments:
             if assignment.arrival.candidate is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from transforms.cache import TextCache
 from transforms.captioner.api import Sampling
 from transforms.errors import ConfigInvalid
 from transforms.inflight import Inflight
@@ -47,3 +48,5 @@ class Means:
     rule: SimilarityRule
     policy: ReviewPolicy
     options: DeskOptions
+    cache: TextCache | None = None
+    """Texts of other jobs."""

@@ -13,6 +13,7 @@ from transforms.group import Case, Group, Request, Store
 from transforms.means import STAGE, Means, Output
 from transforms.metrics import count
 from transforms.plan import Question, event_id
+from transforms.review import review
 from transforms.values import Candidate, Deletion, GroupState, Refusal, Text, Tombstone
 
 REPLACED = "replaced"
@@ -55,7 +56,15 @@ class Serving:
         if not owed:
             self.finish(case)
             return
-        if unasked := self.unasked(case, owed):
+        unasked = self.unasked(case, owed)
+        if unasked and self._find_elsewhere(case, unasked):
+            self.store.write(group.state())
+            owed = group.missing(case, self.means.rule)
+            unasked = self.unasked(case, owed)
+            if not owed:
+                self.finish(case)
+                return
+        if unasked:
             self.submit(case, unasked)
             self.store.write(group.state())
             return
@@ -68,6 +77,9 @@ class Serving:
         """The tombstone goes out at once, and again after a caption of the image that is still owed."""
         count("deletions")
         self.out.append(Tombstone(deletion.record, deletion.image_id))
+        if self.means.cache is not None:
+            mine = [text for text in self.group.texts if text.image_id == deletion.image_id]
+            self.means.cache.forget(deletion.merchant, mine)
         dropped = self.group.forget_texts_of(deletion.image_id)
         if self.group.requests:
             self.group.add_deletion(deletion)
@@ -134,6 +146,18 @@ class Serving:
             count(flag)
         if self.group.is_deleted(candidate):
             self.out.append(Tombstone(candidate.record, candidate.upload.image_id))
+
+    def _find_elsewhere(self, case: Case, questions: tuple[Question, ...]) -> bool:
+        """Take what other jobs said of the same bytes, if it passes this job's review; whether there was any."""
+        cache, candidate = self.means.cache, case.candidate
+        if cache is None or candidate.deleted:
+            return False
+        keys = [question.reuse_key for question in questions]
+        found = cache.get(candidate.upload.merchant, candidate.picture.sha256, keys)
+        passed = [text for text in found if not review(text.caption, text.language, self.means.policy)]
+        for text in passed:
+            self.group.add_text(text)
+        return bool(passed)
 
     def _texts(self, case: Case) -> tuple[Text, ...]:
         found = (self.group.text_for(case, question, self.means.rule) for question in case.questions)

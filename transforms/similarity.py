@@ -18,6 +18,9 @@ from transforms.errors import ConfigInvalid
 from transforms.fingerprint import chroma_distance, colour_distance, hash_distance
 from transforms.values import Fingerprint, Task, Upload
 
+CATEGORY = "@category"
+"""Among the veto attributes: the upload's category."""
+
 
 @dataclass(frozen=True, slots=True)
 class SimilarityRule:
@@ -63,8 +66,12 @@ class SimilarityRule:
 
     def veto_key(self, upload: Upload) -> str:
         """The upload's veto attributes as one string, for `vetoed`."""
-        values = ((name, upload.attribute(name)) for name in self.veto_attributes)
+        values = ((name, _value(upload, name)) for name in self.veto_attributes)
         return "\x1f".join(name + "=" + value.replace("\x1f", " ") for name, value in values if value)
+
+
+def _value(upload: Upload, name: str) -> str | None:
+    return upload.category if name == CATEGORY else upload.attribute(name)
 
 
 def vetoes(veto: str) -> dict[str, str]:

@@ -164,6 +164,8 @@ class Arrival:
 
     candidate: Candidate | None = None
     deletion: Deletion | None = None
+    is_told: bool = False
+    """For the parts of a split merchant: another part answers, this one only where it knows the image."""
 
 
 class Role(StrEnum):
@@ -194,7 +196,7 @@ class IndexEntry:
     sequence: int
     """Place in the journal: a bag does not keep order."""
     kind: str
-    """``leader``, ``member`` or ``deleted``."""
+    """``leader``, ``member``, ``deleted``, or ``elsewhere`` in a part of a split merchant."""
     leader_id: str
     image_id: str
     sha256: bytes

@@ -113,6 +113,8 @@ class Visit(Serving):
 
     def _add_text(self, candidate: Candidate, text: Text) -> None:
         self.group.add_text(text)
+        if self.means.cache is not None and not self.group.is_deleted(candidate):
+            self.means.cache.put(candidate.upload.merchant, text)
         if candidate.deleted:  # its deletion came before it: the text goes as soon as nothing is owed
             upload = candidate.upload
             self.group.add_deletion(Deletion(candidate.record, upload.image_id, upload.merchant))

@@ -30,9 +30,9 @@ A group's first picture, its leader, is captioned; the others have its text wher
 miss is a picture that leads here and joins an earlier one by a more lenient preset: look at them to decide.
 
 Labels are CSV with a header: `path` (below DIR) and `product`; pictures with the same product may share a text, one
-with an empty product is not judged. `merchant` is optional: pictures are compared within one. Every other column
-(`colour`, `sku`, ...) becomes an attribute of the upload: pictures that differ in colour or sku never share a text,
-but with --reuse-colour-variants.
+with an empty product is not judged. `merchant` is optional: pictures are compared within one; and so is `category`,
+for --scope category. Every other column (`colour`, `sku`, ...) becomes an attribute of the upload: pictures that
+differ in colour or sku never share a text, but with --reuse-colour-variants.
 With labels it also prints:
   precision  share of the joins whose leader has the same product; a join is a picture that joined an earlier
              picture's group

@@ -70,6 +70,13 @@ def add_job(command: argparse.ArgumentParser) -> None:
         help="flag a picture that so many images of a merchant show; 0: never (default 100)",
     )
     group.add_argument(
+        "--split-merchant",
+        action="append",
+        default=[],
+        metavar="MERCHANT=N",
+        help="let N keys, a power of two, decide on a hot merchant's pictures; 4 miss 0.6 %% of copies; repeatable",
+    )
+    group.add_argument(
         "--index-ttl", default="60d", metavar="DURATION", help="how long a picture is found again (default 60d)"
     )
     group.add_argument(
@@ -77,6 +84,13 @@ def add_job(command: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--index-memory", type=int, metavar="MIB", help="memory of a Python worker for all merchants (default 1024)"
+    )
+    group = command.add_argument_group("texts that jobs share", "for exact copies; needs captionstream[redis]")
+    group.add_argument("--cache", default="", metavar="URL", help="redis://host:6379/0, rediss:// or unix://")
+    group.add_argument("--cache-password", metavar="REFERENCE", help="env:NAME or file:/path")
+    group.add_argument("--cache-ttl", default="30d", metavar="DURATION", help="default 30d")
+    group.add_argument(
+        "--cache-timeout", default="0.05s", metavar="DURATION", help="how long an upload waits for it (default 0.05s)"
     )
     group = command.add_argument_group("captioner")
     group.add_argument(
@@ -117,6 +131,12 @@ def add_similarity(group: Any) -> None:
         action="store_true",
         help="one text for all colours of a product: colours are not compared, and no attribute keeps two apart",
     )
+    group.add_argument(
+        "--scope",
+        choices=("merchant", "category"),
+        default="merchant",
+        help="compare a picture with all of its merchant, or only with those of its category (default merchant)",
+    )
 
 
 def wire_format(name: str, schema_ids: list[str]) -> WireFormat:
@@ -139,7 +159,7 @@ def similarity_rule(arguments: argparse.Namespace) -> SimilarityRule:
     """``--preset`` and what overrides it."""
     from dataclasses import replace
 
-    from transforms.similarity import PRESETS
+    from transforms.similarity import CATEGORY, PRESETS
 
     wanted = {
         "max_hash_distance": arguments.max_hash_distance,
@@ -147,7 +167,23 @@ def similarity_rule(arguments: argparse.Namespace) -> SimilarityRule:
         "max_chroma_distance": arguments.max_chroma_distance,
     }
     rule = replace(PRESETS[arguments.preset], **_given(wanted))
-    return replace(rule, ignore_colour=True, veto_attributes=()) if arguments.reuse_colour_variants else rule
+    if arguments.reuse_colour_variants:
+        rule = replace(rule, ignore_colour=True, veto_attributes=())
+    if arguments.scope == "category":
+        rule = replace(rule, veto_attributes=(*rule.veto_attributes, CATEGORY))
+    return rule
+
+
+def _splits(wanted: list[str]) -> tuple[tuple[str, int], ...]:
+    from transforms.errors import ConfigInvalid
+
+    splits = []
+    for pair in wanted:
+        merchant, sign, parts = pair.rpartition("=")
+        if not sign or not parts.isdecimal():
+            raise ConfigInvalid(f"split `{pair}` is not MERCHANT=N; mend --split-merchant, for example acme=4")
+        splits.append((merchant, int(parts)))
+    return tuple(splits)
 
 
 def inspection(arguments: argparse.Namespace) -> InspectLimits:
@@ -182,6 +218,7 @@ def job_config(arguments: argparse.Namespace) -> Config:
     """What `add_topics`, `add_uploads` and `add_job` were told. Raises `ConfigInvalid`."""
     from pipeline.commands.uploads import uploads
     from pipeline.config import Config, Topics
+    from transforms.cache import CacheOptions
     from transforms.captioner.api import CaptionerOptions
     from transforms.desk import DeskOptions
     from transforms.fetch import FetchLimits
@@ -215,6 +252,13 @@ def job_config(arguments: argparse.Namespace) -> Config:
         ),
         prompts=arguments.prompts or ("tiny" if arguments.model == "tiny" else "default"),
         review=ReviewPolicy(**_given({"max_attempts": arguments.max_attempts})),
+        splits=_splits(arguments.split_merchant),
+        cache=CacheOptions(
+            arguments.cache,
+            arguments.cache_password,
+            milliseconds(arguments.cache_ttl, "--cache-ttl") / 1000,
+            milliseconds(arguments.cache_timeout, "--cache-timeout") / 1000,
+        ),
         desk=DeskOptions(**_given({"audit_share": arguments.audit_sample})),
         **_given({"run_id": arguments.run_id, "index_bytes": memory}),
     )

@@ -41,7 +41,7 @@ def fingerprint_folder(folder: Folder, labels: Mapping[str, Label], limits: Insp
 
     def arrive(number: int, image_id: str, path: Path) -> Candidate | Unreadable:
         label = labels.get(image_id, _UNLABELLED)
-        upload = Upload(image_id, number, label.merchant, "", Task.DESCRIBE, (), label.attributes)
+        upload = Upload(image_id, number, label.merchant, label.category, Task.DESCRIBE, (), label.attributes)
         record = KafkaRecord("", 0, number, number, image_id.encode(), None)
         try:
             fetched = Fetched(record, upload, read(path, limits.max_bytes))

@@ -119,7 +119,7 @@ def why_apart(pair: Pair, rule: SimilarityRule) -> str:
     ours, theirs = (vetoes(rule.veto_key(one.upload)) for one in (pair.picture, pair.earlier))
     for name, value in ours.items():
         if theirs.get(name, value) != value:
-            return f"`{name}` differs: `{value}` and `{theirs[name]}`"
+            return f"`{name.removeprefix('@')}` differs: `{value}` and `{theirs[name]}`"
     if pair.is_exact:
         return ""
     reasons = []

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from transforms.errors import ConfigInvalid
 
-PATH, PRODUCT, MERCHANT = "path", "product", "merchant"
+PATH, PRODUCT, MERCHANT, CATEGORY = "path", "product", "merchant", "category"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,7 @@ class Label:
     """Pictures are compared within one merchant."""
     attributes: tuple[tuple[str, str], ...] = ()
     """Every other column that has a value, sorted by name: the upload's attributes."""
+    category: str = ""
 
 
 def read_labels(path: Path, known: Container[str]) -> dict[str, Label]:
@@ -75,8 +76,9 @@ def _text(path: Path) -> str:
 
 
 def _label(row: dict[str, str]) -> Label:
-    product, merchant = row.pop(PRODUCT), row.pop(MERCHANT, "")
-    return Label(product, merchant, tuple(sorted((name, value) for name, value in row.items() if value)))
+    product, merchant, category = row.pop(PRODUCT), row.pop(MERCHANT, ""), row.pop(CATEGORY, "")
+    attributes = tuple(sorted((name, value) for name, value in row.items() if value))
+    return Label(product, merchant, attributes, category)
 
 
 def _header(cells: list[str], path: Path) -> list[str]:

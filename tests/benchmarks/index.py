@@ -23,9 +23,10 @@ import numpy as np
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from transforms.coders import AvroCoder
-from transforms.duplicates import DuplicateOptions, FindDuplicate, by_scope, kept_bytes
+from transforms.duplicates import DuplicateOptions, FindDuplicate, kept_bytes
 from transforms.index.chunk import CHUNK_ROWS
 from transforms.index.decide import DuplicateIndex, IndexLimits
+from transforms.scope import ByScope
 from transforms.similarity import SimilarityRule
 from transforms.values import Arrival, Candidate, Fingerprint, IndexChunk, KafkaRecord, Picture, Task, Upload
 
@@ -129,7 +130,7 @@ def measure_stage(uploads: int, merchants: int, max_leaders: int) -> list[dict[s
     states: dict[str, tuple[Any, ...]] = defaultdict(lambda: (Bag(), Bag(), Cell(), Cell()))
     dice, lines, spent = random.Random(0), [], 0.0
     for number in range(1, uploads + 1):
-        scope, arrival = by_scope(dice.choice(shops).upload(number, copy=dice.random() < COPIES))
+        ((scope, arrival),) = ByScope()(dice.choice(shops).upload(number, copy=dice.random() < COPIES))
         begun = time.process_time()
         if number % 500 == 1:
             stage.start_bundle()
@@ -158,7 +159,7 @@ def measure_beam(uploads: int) -> dict[str, Any]:
     rates = {}
     for name, step in (("without", beam.Map(len)), ("with", beam.ParDo(FindDuplicate(DuplicateOptions("beam"))))):
         pipeline = beam.Pipeline(runner=FnApiRunner())
-        keyed = pipeline | beam.Create(arrivals) | beam.Map(by_scope).with_output_types(tuple[str, Arrival])
+        keyed = pipeline | beam.Create(arrivals) | beam.FlatMap(ByScope()).with_output_types(tuple[str, Arrival])
         _ = (keyed if name == "with" else keyed | beam.Reshuffle()) | step
         begun = time.perf_counter()
         pipeline.run().wait_until_finish()

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from data.samples import assignment, candidate, fingerprint
 
+from transforms.cache import TextCache
 from transforms.captioner.api import Captioner
 from transforms.captioner.fake import FakeCaptioner, Script
 from transforms.captioner.prompts import Library, Prompt
@@ -82,6 +83,7 @@ class Rig:
         prompts: Library | None = None,
         stall: float = 5.0,
         captioner: Captioner | None = None,
+        cache: TextCache | None = None,
         **options: float,
     ) -> None:
         self.gate = threading.Event()
@@ -89,6 +91,7 @@ class Rig:
             self.gate.set()
         self.fake = FakeCaptioner(slots, script=script, gate=self.gate)
         self.inflight = Inflight(captioner or self.fake, stall_seconds=stall)
+        self.cache = cache
         self.options = DeskOptions(**options)  # type: ignore[arg-type]
         self.prompts = prompts or library()
         self.now = 0.0
@@ -97,7 +100,7 @@ class Rig:
 
     def new_desk(self) -> Desk:
         planner = Planner(self.prompts, self.inflight.captioner.info, self.options.sampling, POLICY.version)
-        self.desk = Desk(planner, self.inflight, RULE, POLICY, self.options, lambda: self.now)
+        self.desk = Desk(planner, self.inflight, RULE, POLICY, self.options, lambda: self.now, self.cache)
         return self.desk
 
     @property

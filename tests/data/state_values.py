@@ -38,7 +38,7 @@ def state_values() -> dict[type, Any]:
     candidate = values.Candidate(record, upload, picture, mark, deleted=True, is_placeholder=True)
     text = samples.text(rules=("too_long",), attempt=2, seed=99, of=candidate)
     deletion = values.Deletion(record, "img-1", "shop", values.Task.INDEX)
-    arrival = values.Arrival(candidate=candidate)
+    arrival = values.Arrival(candidate=candidate, is_told=True)
     scaled = replace(candidate, picture=samples.picture(b"\xff\xd8\xff", frames=2))
     caption = samples.caption(scaled, (text,), (True,), "event", "img-0", 4, 3.5)
     caption = replace(caption, flags=("placeholder", "audited"))

@@ -11,9 +11,10 @@ from apache_beam.utils.timestamp import Duration, Timestamp
 from data.samples import NEW_YEAR_MS, arrival, candidate, deletion, far, fingerprint
 
 from transforms import duplicates
-from transforms.duplicates import DuplicateOptions, FindDuplicate, by_scope, chain, scope_of
+from transforms.duplicates import DuplicateOptions, FindDuplicate, chain
 from transforms.index.decide import IndexLimits, leader_id
 from transforms.metrics import tally
+from transforms.scope import ByScope, scope_of
 from transforms.values import Arrival, Assignment, Role
 
 NEAR = fingerprint(0)
@@ -83,7 +84,7 @@ class State:
         return [
             assigned
             for content in arrivals
-            for key, held in [by_scope(arrival(content))]
+            for key, held in ByScope()(arrival(content))
             for _, assigned in stage.process(
                 (key if scope is None else scope, held), self.journal, self.chunks, self.version, self.timer
             )
@@ -121,7 +122,7 @@ def test_leaders_and_members_in_a_pipeline() -> None:
 
     logging.disable(logging.WARNING)
     with beam.Pipeline(runner=FnApiRunner()) as pipeline:
-        keyed = pipeline | beam.Create(arrivals) | beam.Map(by_scope).with_output_types(tuple[str, Arrival])
+        keyed = pipeline | beam.Create(arrivals) | beam.FlatMap(ByScope()).with_output_types(tuple[str, Arrival])
         found = keyed | beam.ParDo(FindDuplicate(DuplicateOptions("job")))
         assert_that(found, check)
     logging.disable(logging.NOTSET)

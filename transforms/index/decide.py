@@ -17,6 +17,7 @@ from transforms.index.chunk import CHUNK_ROWS, pack, unpack
 from transforms.index.leaders import Leaders
 from transforms.index.showings import (
     DELETED,
+    ELSEWHERE,
     LEADER,
     MEMBER,
     Showing,
@@ -41,7 +42,7 @@ from transforms.values import (
     Role,
 )
 
-_KINDS = {"member": MEMBER, "leader": LEADER, "deleted": DELETED}
+_KINDS = {"member": MEMBER, "leader": LEADER, "deleted": DELETED, "elsewhere": ELSEWHERE}
 _NO_GROUP = bytes(16)
 SLACK = 8
 """A limit may be passed by this fraction of itself before rows are dropped, all at once."""
@@ -131,7 +132,9 @@ class DuplicateIndex:
     def assign(self, arrival: Arrival) -> tuple[list[Assignment], list[IndexEntry]]:
         """The arrival's assignments (a deletion may concern several groups) and the entries to append."""
         if arrival.deletion is not None:
-            return self._delete(arrival.deletion)
+            if arrival.deletion.task is not None:
+                return self._hear(arrival.deletion)
+            return self._delete(arrival.deletion, arrival.is_told)
         if arrival.candidate is None:
             raise ValueError("an arrival is a candidate or a deletion; this one is neither")
         return self._place(arrival.candidate)
@@ -238,11 +241,10 @@ class DuplicateIndex:
                 return [], []  # its image shows another picture already: a caption would come out after that one's
             if later < 0:
                 word = Deletion(replace(record, value=None), upload.image_id, upload.merchant, upload.task)
-                assignments.insert(0, Assignment(before.group.hex(), Role.REPLACED, Arrival(deletion=word)))
+                assignments = [*_replaced(before, word), *assignments]
                 kind = kind or "member"
         if kind is None:
             return assignments, []
-        origin = origin_of(record)
         entry = IndexEntry(
             self._sequence,
             kind,
@@ -251,35 +253,41 @@ class DuplicateIndex:
             candidate.picture.sha256,
             self._rule.veto_key(upload),
             candidate.fingerprint if kind == "leader" else None,
-            origin.topic,
-            origin.partition,
-            origin.offset,
-            record.timestamp_ms,
+            *_place(record),
             upload.task,
         )
         self._apply(entry)
         return assignments, [entry]
 
-    def _delete(self, deletion: Deletion) -> tuple[list[Assignment], list[IndexEntry]]:
-        record, origin = deletion.record, origin_of(deletion.record)
+    def _hear(self, word: Deletion) -> tuple[list[Assignment], list[IndexEntry]]:
+        """An upload went to another part: what its image showed here is told, unless that is newer."""
+        before = shown(self._showings.of(image_word(word.image_id)), word.task)
+        if before is not None and self._showings.later_by(before, word.record) >= 0:
+            return [], []
+        place = _place(word.record)
+        entry = IndexEntry(self._sequence, "elsewhere", "", word.image_id, b"", "", None, *place, word.task)
+        self._apply(entry)
+        return _replaced(before, word), [entry]
+
+    def _delete(self, deletion: Deletion, is_told: bool) -> tuple[list[Assignment], list[IndexEntry]]:
+        record = deletion.record
         rows = [row for row in self._showings.of(image_word(deletion.image_id)) if row[1].kind != DELETED]
-        groups = {showing.group.hex() for _, showing in rows}
-        unknown = leader_id(self._scope, b"", deletion.image_id)
+        groups = {showing.group.hex() for _, showing in rows if showing.kind != ELSEWHERE}
         is_late = any(self._showings.later_by(showing, record) > 0 for _, showing in rows)
-        place = (origin.topic, origin.partition, origin.offset)
-        entry = IndexEntry(self._sequence, "deleted", "", deletion.image_id, b"", "", None, *place, record.timestamp_ms)
+        entry = IndexEntry(self._sequence, "deleted", "", deletion.image_id, b"", "", None, *_place(record))
         self._apply(entry)
         if is_late:  # a replay's ranges come out of order: a tombstone now would withdraw what came after it
             return [], [entry]
         arrival = Arrival(deletion=deletion)
-        return [Assignment(group, Role.DELETION, arrival) for group in sorted(groups) or [unknown]], [entry]
+        concerned = sorted(groups) or ([] if is_told else [leader_id(self._scope, b"", deletion.image_id)])
+        return [Assignment(group, Role.DELETION, arrival) for group in concerned], [entry]
 
     def _apply(self, entry: IndexEntry) -> None:
         self._sequence = entry.sequence + 1
         kind = _KINDS[entry.kind]
         showing = Showing(
             image_word(entry.image_id),
-            0 if kind == DELETED else content_word(entry.sha256, entry.veto),
+            content_word(entry.sha256, entry.veto) if kind in (MEMBER, LEADER) else 0,
             bytes.fromhex(entry.leader_id) or _NO_GROUP,
             self._showings.place(entry.topic, entry.partition),
             entry.offset,
@@ -296,7 +304,7 @@ class DuplicateIndex:
         row = self._showings.add(showing)
         if kind == DELETED:
             self._forget(row)
-        else:
+        elif kind == MEMBER:
             self._leaders.join(showing.group)
 
     def _forget(self, deletion: int) -> None:
@@ -315,6 +323,18 @@ class DuplicateIndex:
         if self._showings.places[deletion.place] == (origin.topic, origin.partition):
             return origin.offset < deletion.offset
         return record.timestamp_ms <= deletion.timestamp_ms
+
+
+def _replaced(before: Showing | None, word: Deletion) -> list[Assignment]:
+    """What the group hears whose picture an image showed before."""
+    if before is None or before.kind == ELSEWHERE:
+        return []
+    return [Assignment(before.group.hex(), Role.REPLACED, Arrival(deletion=word))]
+
+
+def _place(record: KafkaRecord) -> tuple[str, int, int, int]:
+    origin = origin_of(record)
+    return origin.topic, origin.partition, origin.offset, record.timestamp_ms
 
 
 def _drop_oldest(keep: np.ndarray, kind: np.ndarray, cap: int) -> None:

@@ -14,8 +14,9 @@ from transforms.index.leaders import word
 from transforms.origin import origin_of
 from transforms.values import KafkaRecord, Task
 
-MEMBER, LEADER, DELETED, WITHDRAWN = range(4)
-"""Kinds of a row: an upload that joined a group, one that founded it, a deletion, a founder that was deleted."""
+MEMBER, LEADER, DELETED, WITHDRAWN, ELSEWHERE = range(5)
+"""Kinds of a row: an upload that joined a group, one that founded it, a deletion, a founder that was deleted, an upload
+that went to another part of a split merchant."""
 
 SHOWING = np.dtype(
     [

@@ -63,6 +63,18 @@ def test_a_colour_in_the_labels_keeps_equal_pictures_apart(
     assert said["rules"]["balanced"]["same_bytes"] == 1
 
 
+def test_categories_in_the_labels_keep_equal_pictures_apart_where_that_is_asked_for(
+    shop: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "labels.csv").write_text("path,product,category\nbag.png,bag,bags\nbag/again.png,bag,food\n")
+    command = ["duplicates", str(shop), "--labels", str(tmp_path / "labels.csv")]
+    assert main(command) == 0
+    assert "did not join" not in capsys.readouterr().out
+    assert main([*command, "--scope", "category"]) == 0
+    said = capsys.readouterr().out
+    assert "  bag/again.png did not join bag.png: `category` differs: `food` and `bags`\n" in said
+
+
 def test_json_is_one_object_for_a_program(shop: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     labels, report = write_labels(tmp_path / "labels.csv"), tmp_path / "new" / "report.html"
     arguments = ["duplicates", str(shop), "--labels", str(labels), "--report", str(report), "--json"]

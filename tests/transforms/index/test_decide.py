@@ -84,7 +84,7 @@ def test_another_colour_leads() -> None:
     scope = Scope()
     scope.one(candidate("a", b"A", fingerprint(lab=(0, 0, 0))))
     assert scope.one(candidate("b", b"B", fingerprint(lab=(0, 0, 11)))).role is Role.NEW_LEADER
-    assert scope.one(candidate("c", b"C", fingerprint(lab=(0, 0, -10)))).role is Role.MEMBER
+    assert scope.one(candidate("c", b"C", fingerprint(lab=(-10, 0, 0)))).role is Role.MEMBER
 
 
 def test_the_veto_parts_even_equal_bytes() -> None:

@@ -1,0 +1,204 @@
+"""Texts that several jobs share in a Redis: an exact copy is not captioned again, whichever job saw it first.
+
+A merchant's texts are found by that merchant only, and only for equal bytes and an equal reuse key. The job never waits
+longer than the time-out, also when the server hangs or its name is not resolved: one thread of our own talks to it, and
+after a failure it is left alone for a while. What could not be read is generated, what could not be written is lost.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any, Protocol, cast
+from urllib.parse import urlsplit
+
+from transforms.coders import AvroCoder
+from transforms.errors import ConfigInvalid
+from transforms.metrics import count
+from transforms.references import check_reference, secret
+from transforms.values import Text
+
+_log = logging.getLogger(__name__)
+
+_REST_SECONDS = 5.0
+"""How long a server that failed is left alone."""
+_MOST_QUEUED = 1024
+_SCHEMES = ("redis", "rediss", "unix")
+
+
+@dataclass(frozen=True, slots=True)
+class CacheOptions:
+    """Where shared texts lie. It may travel in a job graph: the password is read on the worker."""
+
+    url: str = ""
+    """``redis://host:6379/0``, ``rediss://`` with TLS, or ``unix:///path``; empty: none."""
+    password: str | None = None
+    """A reference: ``env:NAME`` or ``file:/absolute/path``."""
+    keep_seconds: float = 30 * 24 * 3600.0
+    timeout_seconds: float = 0.05
+
+    def __post_init__(self) -> None:
+        """Raise `ConfigInvalid` naming the option that mends it, never what a password option was given."""
+        if not self.url:
+            return
+        parts = urlsplit(self.url)
+        if parts.password is not None or parts.username is not None:
+            raise ConfigInvalid("the cache's address has a user or password in it; mend --cache, use --cache-password")
+        if parts.scheme not in _SCHEMES:
+            raise ConfigInvalid(f"cache `{self.url}` is no {'://, '.join(_SCHEMES)}:// address; mend --cache")
+        check_reference(self.password, "--cache-password")
+        if self.keep_seconds < 1:
+            raise ConfigInvalid(f"a cache that keeps texts for `{self.keep_seconds:g}` s is none; mend --cache-ttl")
+        if not 0.001 <= self.timeout_seconds <= 10:
+            raise ConfigInvalid(f"`{self.timeout_seconds:g}` s is not 0.001 to 10; mend --cache-timeout")
+
+
+class TextCache(Protocol):
+    """Texts of other jobs."""
+
+    def get(self, merchant: str, sha256: bytes, reuse_keys: Sequence[str]) -> list[Text]:
+        """Those that are known, of these keys."""
+        ...
+
+    def put(self, merchant: str, text: Text) -> None:
+        """Share one; returns at once."""
+        ...
+
+    def forget(self, merchant: str, texts: Iterable[Text]) -> None:
+        """Their image was deleted; returns at once."""
+        ...
+
+
+class RedisCache:
+    """`TextCache` in a Redis, one for a process."""
+
+    def __init__(self, options: CacheOptions, clock: Callable[[], float] = time.monotonic) -> None:
+        """Connects when it is first used. Raises `ConfigInvalid` where the client is not installed."""
+        self._options = options
+        self._clock = clock
+        self._client = _client(options)
+        self._coder = AvroCoder(Text)
+        self._rests_until = float("-inf")
+        self._work: queue.Queue[tuple[Callable[[], Any], Future[Any] | None] | None] = queue.Queue(_MOST_QUEUED)
+        self._thread = threading.Thread(target=self._talk, name="cache", daemon=True)
+        self._thread.start()
+
+    def get(self, merchant: str, sha256: bytes, reuse_keys: Sequence[str]) -> list[Text]:
+        """Ask once for all; nothing when the server is slow, down or resting."""
+        keys = [_key(merchant, sha256, reuse_key) for reuse_key in reuse_keys]
+        answer: Future[Any] = Future()
+        if not self._ask(lambda: self._client.mget(keys), answer):
+            return []
+        try:
+            values = answer.result(self._options.timeout_seconds)
+        except Exception as error:  # whatever a client may raise, and our own time-out
+            self._failed(error)
+            return []
+        texts = [text for value in values if value is not None and (text := self._decoded(value)) is not None]
+        known = [text for text in texts if text.sha256 == sha256 and text.reuse_key in reuse_keys]
+        count("cache_hits", len(known))
+        count("cache_misses", len(keys) - len(known))
+        return known
+
+    def put(self, merchant: str, text: Text) -> None:
+        """Write it behind the job's back."""
+        key, value = _key(merchant, text.sha256, text.reuse_key), self._coder.encode(text)
+        self._ask(lambda: self._client.set(key, value, ex=int(self._options.keep_seconds)), None)
+
+    def forget(self, merchant: str, texts: Iterable[Text]) -> None:
+        """Delete them behind the job's back; what that misses ends with its time."""
+        if keys := [_key(merchant, text.sha256, text.reuse_key) for text in texts]:
+            self._ask(lambda: self._client.delete(*keys), None)
+
+    def close(self) -> None:
+        """Finish what is queued, for as long as the time-out lets it."""
+        self._work.put(None)
+        self._thread.join(10 * self._options.timeout_seconds)
+
+    def _ask(self, command: Callable[[], Any], answer: Future[Any] | None) -> bool:
+        if self._clock() < self._rests_until:
+            count("cache_skipped")
+            return False
+        try:
+            self._work.put_nowait((command, answer))
+        except queue.Full:
+            count("cache_skipped")
+            return False
+        return True
+
+    def _talk(self) -> None:
+        while (task := self._work.get()) is not None:
+            command, answer = task
+            if self._clock() < self._rests_until:
+                continue
+            try:
+                value = command()
+            except Exception as error:  # whatever a client may raise
+                if answer is None:
+                    self._failed(error)
+                else:
+                    answer.set_exception(error)
+            else:
+                if answer is not None:
+                    answer.set_result(value)
+
+    def _failed(self, error: Exception) -> None:
+        if self._clock() >= self._rests_until:
+            _log.warning(
+                "the cache does not answer (`%s`); it is left alone for %g s", type(error).__name__, _REST_SECONDS
+            )
+        self._rests_until = self._clock() + _REST_SECONDS
+        count("cache_errors")
+
+    def _decoded(self, value: bytes) -> Text | None:
+        try:
+            return cast("Text", self._coder.decode(value))
+        except Exception as error:  # of another version, or somebody else's
+            _log.warning("a text in the cache cannot be read (`%s`)", type(error).__name__)
+            count("cache_errors")
+            return None
+
+
+def _key(merchant: str, sha256: bytes, reuse_key: str) -> str:
+    parts = b"\x00".join((merchant.encode(), sha256, reuse_key.encode()))
+    return f"captionstream:text:1:{hashlib.sha256(parts).hexdigest()}"
+
+
+def _client(options: CacheOptions) -> Any:
+    try:
+        from redis import Redis
+        from redis.backoff import NoBackoff
+        from redis.retry import Retry
+    except ImportError as error:
+        raise ConfigInvalid(
+            "`--cache` needs the package `redis`, which is not installed; install captionstream[redis]"
+        ) from error
+    password = None if options.password is None else secret(options.password, "--cache-password")
+    limit = options.timeout_seconds
+    return Redis.from_url(
+        options.url,
+        password=password,
+        socket_timeout=limit,
+        socket_connect_timeout=limit,
+        retry=Retry(NoBackoff(), 0),
+    )
+
+
+_lock = threading.Lock()
+_open: dict[CacheOptions, RedisCache] = {}
+
+
+def cache_for(options: CacheOptions) -> RedisCache | None:
+    """The process's cache for these options; None where none is wanted."""
+    if not options.url:
+        return None
+    with _lock:
+        if options not in _open:
+            _open[options] = RedisCache(options)
+        return _open[options]
