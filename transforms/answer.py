@@ -153,7 +153,7 @@ def caption_of(case: Case, texts: tuple[Text, ...], others: tuple[Text, ...] = (
         candidate.fingerprint,
         texts,
         reused,
-        None if source is None else source.image_id,
+        None if source is None else source.image_id or None,  # nameless when it is another merchant's
         bits,
         colour,
         tuple(_flags(case, texts, others)),

@@ -1,8 +1,12 @@
 """Texts that several jobs share in a Redis: an exact copy is not captioned again, whichever job saw it first.
 
-A merchant's texts are found by that merchant only, and only for equal bytes and an equal reuse key. The job never waits
-longer than the time-out, also when the server hangs or its name is not resolved: one thread of our own talks to it, and
-after a failure it is left alone for a while. What could not be read is generated, what could not be written is lost.
+A merchant's texts are found by that merchant only, and only for equal bytes and an equal reuse key. Where that is asked
+for, texts of prompts that nothing of the upload entered are found by all merchants, without the id of the image they
+were written for: what one shop says of a picture must not be told, or lent, to another one.
+
+The job never waits longer than the time-out, also when the server hangs or its name is not resolved: one thread of our
+own talks to it, and after a failure it is left alone for a while. What could not be read is generated, what could not
+be written is lost.
 """
 
 from __future__ import annotations
@@ -14,13 +18,14 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, cast
 from urllib.parse import urlsplit
 
 from transforms.coders import AvroCoder
 from transforms.errors import ConfigInvalid
 from transforms.metrics import count
+from transforms.plan import Question
 from transforms.references import check_reference, secret
 from transforms.values import Text
 
@@ -42,6 +47,8 @@ class CacheOptions:
     """A reference: ``env:NAME`` or ``file:/absolute/path``."""
     keep_seconds: float = 30 * 24 * 3600.0
     timeout_seconds: float = 0.05
+    across_merchants: bool = False
+    """Share the texts of general prompts with all merchants."""
 
     def __post_init__(self) -> None:
         """Raise `ConfigInvalid` naming the option that mends it, never what a password option was given."""
@@ -62,12 +69,12 @@ class CacheOptions:
 class TextCache(Protocol):
     """Texts of other jobs."""
 
-    def get(self, merchant: str, sha256: bytes, reuse_keys: Sequence[str]) -> list[Text]:
-        """Those that are known, of these keys."""
+    def get(self, merchant: str, sha256: bytes, questions: Sequence[Question]) -> list[Text]:
+        """Those that answer any of the questions about these bytes."""
         ...
 
-    def put(self, merchant: str, text: Text) -> None:
-        """Share one; returns at once."""
+    def put(self, merchant: str, question: Question, text: Text) -> None:
+        """Share an answer; returns at once."""
         ...
 
     def forget(self, merchant: str, texts: Iterable[Text]) -> None:
@@ -89,9 +96,9 @@ class RedisCache:
         self._thread = threading.Thread(target=self._talk, name="cache", daemon=True)
         self._thread.start()
 
-    def get(self, merchant: str, sha256: bytes, reuse_keys: Sequence[str]) -> list[Text]:
+    def get(self, merchant: str, sha256: bytes, questions: Sequence[Question]) -> list[Text]:
         """Ask once for all; nothing when the server is slow, down or resting."""
-        keys = [_key(merchant, sha256, reuse_key) for reuse_key in reuse_keys]
+        keys = [_key(self._owner(merchant, question), sha256, question.reuse_key) for question in questions]
         answer: Future[Any] = Future()
         if not self._ask(lambda: self._client.mget(keys), answer):
             return []
@@ -101,25 +108,34 @@ class RedisCache:
             self._failed(error)
             return []
         texts = [text for value in values if value is not None and (text := self._decoded(value)) is not None]
-        known = [text for text in texts if text.sha256 == sha256 and text.reuse_key in reuse_keys]
+        wanted = {question.reuse_key for question in questions}
+        known = [text for text in texts if text.sha256 == sha256 and text.reuse_key in wanted]
         count("cache_hits", len(known))
         count("cache_misses", len(keys) - len(known))
         return known
 
-    def put(self, merchant: str, text: Text) -> None:
+    def put(self, merchant: str, question: Question, text: Text) -> None:
         """Write it behind the job's back."""
-        key, value = _key(merchant, text.sha256, text.reuse_key), self._coder.encode(text)
+        owner = self._owner(merchant, question)
+        if owner is None:
+            text = replace(text, image_id="", veto="")
+        key, value = _key(owner, text.sha256, text.reuse_key), self._coder.encode(text)
         self._ask(lambda: self._client.set(key, value, ex=int(self._options.keep_seconds)), None)
 
     def forget(self, merchant: str, texts: Iterable[Text]) -> None:
         """Delete them behind the job's back; what that misses ends with its time."""
-        if keys := [_key(merchant, text.sha256, text.reuse_key) for text in texts]:
+        owners = (merchant, None) if self._options.across_merchants else (merchant,)
+        if keys := [_key(owner, text.sha256, text.reuse_key) for text in texts for owner in owners]:
             self._ask(lambda: self._client.delete(*keys), None)
 
     def close(self) -> None:
         """Finish what is queued, for as long as the time-out lets it."""
         self._work.put(None)
         self._thread.join(10 * self._options.timeout_seconds)
+
+    def _owner(self, merchant: str, question: Question) -> str | None:
+        """Who may find an answer; None: everybody."""
+        return None if self._options.across_merchants and question.prompt.is_general else merchant
 
     def _ask(self, command: Callable[[], Any], answer: Future[Any] | None) -> bool:
         if self._clock() < self._rests_until:
@@ -165,8 +181,8 @@ class RedisCache:
             return None
 
 
-def _key(merchant: str, sha256: bytes, reuse_key: str) -> str:
-    parts = b"\x00".join((merchant.encode(), sha256, reuse_key.encode()))
+def _key(owner: str | None, sha256: bytes, reuse_key: str) -> str:
+    parts = b"\x00".join((b"*" if owner is None else b"=" + owner.encode(), sha256, reuse_key.encode()))
     return f"captionstream:text:1:{hashlib.sha256(parts).hexdigest()}"
 
 

@@ -152,8 +152,7 @@ class Serving:
         cache, candidate = self.means.cache, case.candidate
         if cache is None or candidate.deleted:
             return False
-        keys = [question.reuse_key for question in questions]
-        found = cache.get(candidate.upload.merchant, candidate.picture.sha256, keys)
+        found = cache.get(candidate.upload.merchant, candidate.picture.sha256, questions)
         passed = [text for text in found if not review(text.caption, text.language, self.means.policy)]
         for text in passed:
             self.group.add_text(text)

@@ -257,7 +257,7 @@ class Text:
     model: str
     model_revision: str
     image_id: str
-    """The picture the model saw."""
+    """The picture the model saw; empty when it may be another merchant's."""
     sha256: bytes
     fingerprint: Fingerprint
     veto: str

@@ -101,7 +101,7 @@ class Visit(Serving):
         count("tokens_out", sum(c.output_tokens for c in generation.completions))
         request.refusals += verdict.refusals
         for text in verdict.accepted:
-            self._add_text(request.case.candidate, text)
+            self._add_text(request, text)
         attempts = request.attempt + 1
         if not verdict.refused:
             self._succeed(request)
@@ -111,10 +111,12 @@ class Visit(Serving):
         else:
             self._give_up(request, rejected(attempts, verdict.refused))
 
-    def _add_text(self, candidate: Candidate, text: Text) -> None:
+    def _add_text(self, request: Request, text: Text) -> None:
+        candidate = request.case.candidate
         self.group.add_text(text)
         if self.means.cache is not None and not self.group.is_deleted(candidate):
-            self.means.cache.put(candidate.upload.merchant, text)
+            question = next(asked for asked in request.questions if asked.reuse_key == text.reuse_key)
+            self.means.cache.put(candidate.upload.merchant, question, text)
         if candidate.deleted:  # its deletion came before it: the text goes as soon as nothing is owed
             upload = candidate.upload
             self.group.add_deletion(Deletion(candidate.record, upload.image_id, upload.merchant))

@@ -92,6 +92,11 @@ def add_job(command: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--cache-timeout", default="0.05s", metavar="DURATION", help="how long an upload waits for it (default 0.05s)"
     )
+    group.add_argument(
+        "--cache-across-merchants",
+        action="store_true",
+        help="let all merchants find texts whose prompt nothing of the upload entered; off by default",
+    )
     group = command.add_argument_group("captioner")
     group.add_argument(
         "--captioner", default="huggingface", metavar="KIND", help="huggingface, fake, or MODULE:FUNCTION of your own"
@@ -258,6 +263,7 @@ def job_config(arguments: argparse.Namespace) -> Config:
             arguments.cache_password,
             milliseconds(arguments.cache_ttl, "--cache-ttl") / 1000,
             milliseconds(arguments.cache_timeout, "--cache-timeout") / 1000,
+            arguments.cache_across_merchants,
         ),
         desk=DeskOptions(**_given({"audit_share": arguments.audit_sample})),
         **_given({"run_id": arguments.run_id, "index_bytes": memory}),

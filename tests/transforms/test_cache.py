@@ -10,19 +10,23 @@ from pathlib import Path
 import pytest
 import redis
 from data import samples
-from data.desk_rig import COPY, LEADER, captions, only, picture, rig
+from data.desk_rig import COPY, LEADER, captions, library, only, picture, rig
 from redis_server import RedisServer
 
 from transforms.cache import CacheOptions, RedisCache, cache_for
+from transforms.captioner.api import RenderedPrompt
 from transforms.coders import AvroCoder
 from transforms.errors import ConfigInvalid
 from transforms.metrics import tally
+from transforms.plan import Question
 from transforms.values import Caption, Text
 
 LIMIT = 1.0
 """Seconds: a loaded machine may be slow, the server is not."""
 TEXT = samples.text("A red mug.", of=LEADER)
 SHA = LEADER.picture.sha256
+ASKED = Question(RenderedPrompt("Describe.", "en", "p", "1"), TEXT.reuse_key)
+GENERAL = replace(ASKED, prompt=replace(ASKED.prompt, is_general=True))
 
 
 @pytest.fixture(scope="module")
@@ -36,9 +40,11 @@ def cache(server: RedisServer) -> Iterator[Callable[..., RedisCache]]:
     made = []
     raw(server).flushall()
 
-    def create(timeout: float = LIMIT, url: str = server.url, now: list[float] | None = None) -> RedisCache:
+    def create(
+        timeout: float = LIMIT, url: str = server.url, now: list[float] | None = None, across: bool = False
+    ) -> RedisCache:
         clock = time.monotonic if now is None else lambda: now[0]
-        made.append(RedisCache(CacheOptions(url, timeout_seconds=timeout), clock))
+        made.append(RedisCache(CacheOptions(url, timeout_seconds=timeout, across_merchants=across), clock))
         return made[-1]
 
     yield create
@@ -50,6 +56,10 @@ def raw(server: RedisServer) -> redis.Redis:
     return redis.Redis.from_url(server.url)
 
 
+def about(told: Caption) -> Question:
+    return replace(ASKED, reuse_key=told.texts[0].reuse_key)
+
+
 def wait_for(condition: Callable[[], object]) -> None:
     deadline = time.monotonic() + 10
     while not condition():
@@ -59,17 +69,55 @@ def wait_for(condition: Callable[[], object]) -> None:
 
 def test_another_job_finds_a_text_by_merchant_bytes_and_key(cache: Callable[..., RedisCache]) -> None:
     one, other = cache(), cache()
-    assert other.get("shop", SHA, [TEXT.reuse_key]) == []
-    one.put("shop", TEXT)
-    wait_for(lambda: other.get("shop", SHA, ["another key", TEXT.reuse_key]) == [TEXT])
-    assert other.get("another shop", SHA, [TEXT.reuse_key]) == []
-    assert other.get("shop", bytes(32), [TEXT.reuse_key]) == []
+    assert other.get("shop", SHA, [ASKED]) == []
+    one.put("shop", ASKED, TEXT)
+    wait_for(lambda: other.get("shop", SHA, [replace(ASKED, reuse_key="another"), ASKED]) == [TEXT])
+    assert other.get("another shop", SHA, [ASKED]) == []
+    assert other.get("shop", bytes(32), [ASKED]) == []
     one.forget("shop", [TEXT])
-    wait_for(lambda: other.get("shop", SHA, [TEXT.reuse_key]) == [])
+    wait_for(lambda: other.get("shop", SHA, [ASKED]) == [])
+
+
+def test_merchants_share_the_answers_to_general_prompts_where_that_is_asked_for(
+    cache: Callable[..., RedisCache], server: RedisServer
+) -> None:
+    closed, shared = cache(), cache(across=True)
+    closed.put("shop", GENERAL, TEXT)
+    wait_for(lambda: closed.get("shop", SHA, [GENERAL]) == [TEXT])
+    assert closed.get("another shop", SHA, [GENERAL]) == []
+    assert shared.get("another shop", SHA, [GENERAL]) == []
+    shared.put("shop", ASKED, TEXT)
+    shared.put("shop", GENERAL, TEXT)
+    wait_for(lambda: shared.get("another shop", SHA, [GENERAL]) == [replace(TEXT, image_id="")])
+    assert shared.get("another shop", SHA, [ASKED]) == []  # attributes of the shop entered it
+    shared.forget("shop", [TEXT])
+    wait_for(lambda: raw(server).dbsize() == 0)
+
+
+def test_another_merchant_s_image_is_never_named(cache: Callable[..., RedisCache]) -> None:
+    first, second = cache(across=True), cache(across=True)
+    with rig(cache=first) as r:
+        r.lead(LEADER)
+        (told,) = captions(r.poll()).values()
+    foreign = replace(LEADER, upload=replace(LEADER.upload, image_id="theirs", merchant="another shop"))
+    general = replace(about(told), prompt=GENERAL.prompt)
+    wait_for(lambda: second.get("another shop", SHA, [general]))
+    with rig(cache=second) as r:
+        made = only(r.lead(foreign))
+        assert isinstance(made, Caption)
+        assert made.texts[0].caption == told.texts[0].caption
+        assert (made.reused, made.duplicate_of, made.hash_distance) == ((True,), None, 0)
+        assert [text.image_id for text in made.texts] == [""]
+        assert r.fake.submitted == 0
+    titled = replace(foreign, upload=replace(foreign.upload, attributes=(("title", "Mug"),)))
+    with rig(cache=second, prompts=library("Describe {title}.")) as r:
+        assert r.lead(titled) == []
+        r.poll()
+        assert r.fake.submitted == 1
 
 
 def test_texts_end_with_their_time(cache: Callable[..., RedisCache], server: RedisServer) -> None:
-    cache().put("shop", TEXT)
+    cache().put("shop", ASKED, TEXT)
     wait_for(lambda: raw(server).dbsize() == 1)
     (key,) = raw(server).keys()
     assert 29 * 24 * 3600 < raw(server).ttl(key) <= 30 * 24 * 3600
@@ -80,12 +128,12 @@ def test_what_somebody_else_wrote_is_not_used(
     cache: Callable[..., RedisCache], server: RedisServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     one = cache()
-    one.put("shop", TEXT)
+    one.put("shop", ASKED, TEXT)
     wait_for(lambda: raw(server).dbsize() == 1)
     (key,) = raw(server).keys()
     for value in (b"", b"nonsense", AvroCoder(Text).encode(replace(TEXT, sha256=bytes(32)))):
         raw(server).set(key, value)
-        assert one.get("shop", SHA, [TEXT.reuse_key]) == []
+        assert one.get("shop", SHA, [ASKED]) == []
     assert "a text in the cache cannot be read" in caplog.text
 
 
@@ -97,8 +145,8 @@ def test_a_server_that_hangs_costs_one_time_out_and_then_nothing(
         one = cache(0.2, f"redis://127.0.0.1:{silent.getsockname()[1]}/0", now)
         before, errors = time.monotonic(), tally().get("cache_errors", 0)
         for _ in range(100):
-            assert one.get("shop", SHA, [TEXT.reuse_key]) == []
-            one.put("shop", TEXT)
+            assert one.get("shop", SHA, [ASKED]) == []
+            one.put("shop", ASKED, TEXT)
         assert time.monotonic() - before < 0.2 + LIMIT
         assert tally()["cache_errors"] - errors == 1
         assert caplog.text.count("the cache does not answer") == 1
@@ -108,16 +156,16 @@ def test_a_server_that_comes_back_is_used_again(cache: Callable[..., RedisCache]
     now = [0.0]
     own = RedisServer(tmp_path)
     one = cache(LIMIT, own.url, now)
-    assert one.get("shop", SHA, [TEXT.reuse_key]) == []
+    assert one.get("shop", SHA, [ASKED]) == []
     with own:
-        one.put("shop", TEXT)
-        assert one.get("shop", SHA, [TEXT.reuse_key]) == []  # it is left alone
+        one.put("shop", ASKED, TEXT)
+        assert one.get("shop", SHA, [ASKED]) == []  # it is left alone
         now[0] = 6.0
-        one.put("shop", TEXT)
-        wait_for(lambda: one.get("shop", SHA, [TEXT.reuse_key]) == [TEXT])
+        one.put("shop", ASKED, TEXT)
+        wait_for(lambda: one.get("shop", SHA, [ASKED]) == [TEXT])
         own.stop()
         now[0] = 7.0
-        assert one.get("shop", SHA, [TEXT.reuse_key]) == []
+        assert one.get("shop", SHA, [ASKED]) == []
         own.start()
 
 
@@ -125,11 +173,11 @@ def test_a_password_is_read_where_the_worker_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cache: Callable[..., RedisCache]
 ) -> None:
     with RedisServer(tmp_path, "hunter2") as own:
-        assert cache(LIMIT, own.url).get("shop", SHA, [TEXT.reuse_key]) == []
+        assert cache(LIMIT, own.url).get("shop", SHA, [ASKED]) == []
         monkeypatch.setenv("CACHE_PASSWORD", "hunter2")
         one = RedisCache(CacheOptions(own.url, "env:CACHE_PASSWORD", timeout_seconds=LIMIT))
-        one.put("shop", TEXT)
-        wait_for(lambda: one.get("shop", SHA, [TEXT.reuse_key]) == [TEXT])
+        one.put("shop", ASKED, TEXT)
+        wait_for(lambda: one.get("shop", SHA, [ASKED]) == [TEXT])
         one.close()
 
 
@@ -138,7 +186,7 @@ def test_a_second_job_reuses_what_the_first_said(cache: Callable[..., RedisCache
     with rig(cache=first) as r:
         r.lead(LEADER)
         (told,) = captions(r.poll()).values()
-    wait_for(lambda: second.get("shop", SHA, [told.texts[0].reuse_key]))
+    wait_for(lambda: second.get("shop", SHA, [about(told)]))
     again = replace(LEADER, upload=replace(LEADER.upload, image_id="other"), record=samples.record(9))
     with rig(cache=second) as r:
         made = only(r.lead(again))
@@ -156,7 +204,7 @@ def test_only_the_languages_that_are_missing_are_generated(cache: Callable[..., 
     with rig(cache=first) as r:
         r.lead(LEADER)
         (told,) = captions(r.poll()).values()
-    wait_for(lambda: second.get("shop", SHA, [told.texts[0].reuse_key]))
+    wait_for(lambda: second.get("shop", SHA, [about(told)]))
     both = picture("lead", languages=("en", "zh-Hans"))
     with rig(cache=second) as r:
         assert r.lead(both) == []
@@ -172,8 +220,8 @@ def test_a_text_that_this_job_s_review_refuses_is_not_reused(cache: Callable[...
         r.lead(LEADER)
         (told,) = captions(r.poll()).values()
         bad = replace(told.texts[0], caption="")
-        first.put("shop", bad)
-        wait_for(lambda: first.get("shop", SHA, [bad.reuse_key]) == [bad])
+        first.put("shop", about(told), bad)
+        wait_for(lambda: first.get("shop", SHA, [about(told)]) == [bad])
     with rig(cache=first) as r:
         r.lead(LEADER)
         assert captions(r.poll())["lead"].texts[0].caption == told.texts[0].caption

@@ -36,6 +36,8 @@ class RenderedPrompt:
     system: str = ""
     """System turn; empty means none is sent."""
     max_new_tokens: int = 200
+    is_general: bool = False
+    """Nothing of the upload entered it: every upload of the picture with this prompt is asked the same."""
 
     def digest(self) -> str:
         """Hex sha256 over everything that can change the answer."""

@@ -58,6 +58,13 @@ def test_default_prompts_do_not_change_with_attributes_they_do_not_use():
     assert render(library).digest() != render(library, attributes={"brand": "B"}).digest()
 
 
+def test_a_prompt_is_general_when_nothing_of_the_upload_entered_it():
+    library = Library.load("default")
+    assert render(library).is_general
+    assert render(library, attributes={"sku": "1"}).is_general
+    assert not render(library, attributes={"brand": "B"}).is_general
+
+
 def test_a_category_without_a_prompt_of_its_own_gets_the_general_one(load):
     food = PROMPT.replace("any-en", "food-en").replace('"*"', '"food"')
     library = load(PROMPT + food)

@@ -112,13 +112,15 @@ class Library:
                 f"no prompt for {task} in `{language}`; the prompt library speaks {_ticked(languages)}"
             )
         prompt = self._places.get((task, category, language)) or self._places[task, ANY, language]
+        text = template.fill(prompt.text, language, attributes, question)
         return RenderedPrompt(
-            text=template.fill(prompt.text, language, attributes, question),
+            text=text,
             language=language,
             prompt_id=prompt.id,
             prompt_version=self.version,
             system=prompt.system,
             max_new_tokens=prompt.max_new_tokens,
+            is_general=text == template.fill(prompt.text, language, {}, None),
         )
 
 
