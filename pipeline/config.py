@@ -31,15 +31,22 @@ class Topics:
     captions: str = "image-captions"
     dead_letters: str = "image-captions-dead-letters"
     audit: str = "image-captions-audit"
+    cache: str = ""
+    """Compacted: generated texts go there too, and a new job starts with them. Empty: none."""
 
     def __post_init__(self) -> None:
         """Raise `ConfigInvalid` when two are the same."""
-        _check_names(self.names)
+        _check_names(self.every)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All of them."""
+        """Those of which each upload leaves something in one."""
         return self.captions, self.dead_letters, self.audit
+
+    @property
+    def every(self) -> tuple[str, ...]:
+        """All that are written."""
+        return (*self.names, self.cache) if self.cache else self.names
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +74,15 @@ class Config:
     """Texts that jobs share."""
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
     is_replay: bool = True
+    cached: tuple[Span, ...] = ()
+    """What the cache topic held at launch."""
     published: tuple[Span, ...] | None = None
     """What the captions topic held at launch: uploads whose caption lies there are skipped. None: none is."""
 
     def __post_init__(self) -> None:
         """Raise `ConfigInvalid` naming the option that mends it: above all, the job must not read what it writes."""
-        _check_names((*self.uploads.topics, *self.topics.names))
-        for name in self.topics.names:
+        _check_names((*self.uploads.topics, *self.topics.every))
+        for name in self.topics.every:
             if self.uploads.matches(name):
                 raise ConfigInvalid(
                     f"pattern `{self.uploads.pattern}` matches `{name}`, which the job writes; mend --topic-pattern"
@@ -98,5 +107,6 @@ def _check_names(names: tuple[str, ...]) -> None:
     repeated = next((name for name in names if names.count(name) > 1), None)
     if repeated is not None:
         raise ConfigInvalid(
-            f"topic `{repeated}` is used twice; mend --topic, --captions-topic, --dead-letters-topic or --audit-topic"
+            f"topic `{repeated}` is used twice; mend --topic, --captions-topic, --dead-letters-topic, --audit-topic "
+            "or --cache-topic"
         )

@@ -10,6 +10,7 @@ from typing import Any
 import apache_beam as beam
 
 from pipeline.config import Config
+from pipeline.kafka.cached import ReadCache
 from pipeline.kafka.published import ReadPublished
 from pipeline.kafka.sink import WriteDeadLetters, WriteRecords
 from transforms import coders, values  # noqa: F401 - coders registers the Avro coders
@@ -33,7 +34,7 @@ def build(uploads: Any, config: Config) -> None:
     """Attach the flow to a collection of `KafkaRecord`."""
     topics, run, kafka = config.topics, config.run_id, config.kafka
     audit = Audit(topics.audit, run)
-    encode = Encode(topics.captions, run, config.is_replay, audit)
+    encode = Encode(topics.captions, run, config.is_replay, audit, topics.cache)
     fail = {DEAD_LETTERS: DeadLetter}
 
     decode = DecodeEvent(config.uploads_wire, config.prompts)
@@ -46,8 +47,10 @@ def build(uploads: Any, config: Config) -> None:
         inspected = inspected | "Skip unchanged" >> beam.ParDo(skip).with_output_types(values.Inspected)
     candidates, dead4 = stage(inspected, "Fingerprint", fingerprint_picture, Candidate, kind=StageAhead)
 
+    known = (uploads.pipeline | "Read cache" >> ReadCache(kafka, config.cached),) if topics.cache else ()
     scoped = (
         (
+            *known,
             candidates | "Candidate arrives" >> beam.Map(arrive).with_output_types(Arrival),
             deleted | "Deletion arrives" >> beam.Map(arrive).with_output_types(Arrival),
         )

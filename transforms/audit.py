@@ -42,7 +42,7 @@ class Audit:
             "audit_id": identity,
             "answered_at": now,
             "origin": origin,
-            "duplicate_of": text.image_id if reused else None,
+            "duplicate_of": (text.image_id or None) if reused else None,
             "verdict": "REJECTED" if text.rules else "PASSED",
         }
         subject = answered.upload.image_id

@@ -16,6 +16,8 @@ CROSSING: tuple[type, ...] = (
     values.Inspected,
     values.Candidate,
     values.Deletion,
+    values.CachedText,
+    values.KnownText,
     values.Arrival,
     values.Assignment,
     values.IndexEntry,

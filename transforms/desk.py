@@ -64,6 +64,8 @@ class Desk:
         arrival = assignment.arrival
         if arrival.deletion is not None:
             (visit.delete if arrival.deletion.task is None else visit.replace)(arrival.deletion)
+        elif arrival.known is not None:
+            visit.learn(arrival.known)
         elif arrival.candidate is not None:
             visit.serve(arrival.candidate)
             if visit.is_full():

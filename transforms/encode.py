@@ -13,6 +13,7 @@ from transforms import cloudevents
 from transforms.audit import Audit, common
 from transforms.origin import origin_of
 from transforms.values import Caption, Finished, Outgoing, Publication, Text, Tombstone
+from transforms.warm import cached_texts, forgotten
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,8 @@ class Encode:
     run_id: str
     is_replay: bool
     audit: Audit
+    cache_topic: str = ""
+    """Where generated texts go as well; empty: nowhere."""
     wire: WireFormat = field(default_factory=WireFormat)
     clock: Callable[[], float] = time.time
 
@@ -34,13 +37,15 @@ class Encode:
         """Encode one output."""
         if output is None:
             raise ValueError("a finished output is a caption or a tombstone; this one is neither")
-        if isinstance(output, Tombstone):
-            return Publication((), (self._tombstone(output),))
-        return Publication(self.audit.of_caption(output), (self._caption(output),))
-
-    def _caption(self, caption: Caption) -> Outgoing:
-        upload, picture = caption.upload, caption.picture
         now = int(self.clock() * 1000)
+        if isinstance(output, Tombstone):
+            gone = forgotten(output, self.cache_topic, now) if self.cache_topic else ()
+            return Publication((), (self._tombstone(output, now), *gone))
+        cached = cached_texts(output, self.cache_topic, now) if self.cache_topic else ()
+        return Publication(self.audit.of_caption(output), (self._caption(output, now), *cached))
+
+    def _caption(self, caption: Caption, now: int) -> Outgoing:
+        upload, picture = caption.upload, caption.picture
         value = {
             **common(caption.event_id, caption.record, upload, self.run_id),
             "category": upload.category,
@@ -71,8 +76,8 @@ class Encode:
         encoded = Encoder("caption", self.wire).encode(value)
         return Outgoing(self.topic, subject.encode(), encoded, headers, now, caption.record)
 
-    def _tombstone(self, tombstone: Tombstone) -> Outgoing:
-        record, now = tombstone.record, int(self.clock() * 1000)
+    def _tombstone(self, tombstone: Tombstone, now: int) -> Outgoing:
+        record = tombstone.record
         identity = cloudevents.derived_id("tombstone", tombstone.image_id, str(origin_of(record)))
         kind = "captionstream.caption.deleted.v1"
         headers = cloudevents.headers(identity, kind, tombstone.image_id, record, now)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 from transforms.errors import ConfigInvalid
 from transforms.index.showings import image_word
-from transforms.values import Arrival, Candidate, Deletion
+from transforms.values import Arrival, Candidate, Deletion, Fingerprint
 
 MOST_PARTS = 64
 _BYTE = 3
@@ -45,9 +45,12 @@ class ByScope:
         if parts == 1:
             yield merchant, arrival
             return
-        candidate, deletion = arrival.candidate, arrival.deletion
+        candidate, deletion, known = arrival.candidate, arrival.deletion, arrival.known
+        if known is not None:
+            yield f"{merchant}\x1f{_part(known.text.fingerprint, parts)}/{parts}", arrival
+            return
         if candidate is not None:
-            home = candidate.fingerprint.phash[_BYTE] * parts >> 8
+            home = _part(candidate.fingerprint, parts)
             upload = candidate.upload
             word = Deletion(replace(candidate.record, value=None), upload.image_id, merchant, upload.task)
             told = Arrival(deletion=word, is_told=True)
@@ -58,10 +61,16 @@ class ByScope:
             yield f"{merchant}\x1f{part}/{parts}", arrival if part == home else told
 
 
+def _part(mark: Fingerprint, parts: int) -> int:
+    return mark.phash[_BYTE] * parts >> 8
+
+
 def scope_of(arrival: Arrival) -> str:
     """The merchant: pictures are compared within one only."""
     if arrival.candidate is not None:
         return arrival.candidate.upload.merchant
+    if arrival.known is not None:
+        return arrival.known.merchant
     return arrival.deletion.merchant if arrival.deletion is not None else ""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import replace
 
 from transforms.answer import caption_of, is_sampled, seed_of
@@ -14,7 +15,8 @@ from transforms.means import STAGE, Means, Output
 from transforms.metrics import count
 from transforms.plan import Question, event_id
 from transforms.review import review
-from transforms.values import Candidate, Deletion, GroupState, Refusal, Text, Tombstone
+from transforms.values import Candidate, Deletion, GroupState, KnownText, Refusal, Text, Tombstone
+from transforms.warm import cache_key
 
 REPLACED = "replaced"
 """The audit's rule for a text that was good, and whose image shows another picture by now."""
@@ -76,9 +78,9 @@ class Serving:
     def delete(self, deletion: Deletion) -> None:
         """The tombstone goes out at once, and again after a caption of the image that is still owed."""
         count("deletions")
-        self.out.append(Tombstone(deletion.record, deletion.image_id))
+        mine = [text for text in self.group.texts if text.image_id == deletion.image_id]
+        self.out.append(Tombstone(deletion.record, deletion.image_id, _keys(deletion.merchant, mine)))
         if self.means.cache is not None:
-            mine = [text for text in self.group.texts if text.image_id == deletion.image_id]
             self.means.cache.forget(deletion.merchant, mine)
         dropped = self.group.forget_texts_of(deletion.image_id)
         if self.group.requests:
@@ -145,7 +147,18 @@ class Serving:
         for flag in caption.flags:
             count(flag)
         if self.group.is_deleted(candidate):
-            self.out.append(Tombstone(candidate.record, candidate.upload.image_id))
+            upload = candidate.upload
+            mine = (text for text in self.group.texts if text.image_id == upload.image_id)
+            self.out.append(Tombstone(candidate.record, upload.image_id, _keys(upload.merchant, mine)))
+
+    def learn(self, known: KnownText) -> None:
+        """Keep a text of an earlier job, if it passes this job's review."""
+        text, held = known.text, self.group.texts
+        if review(text.caption, text.language, self.means.policy):
+            count("cache_refused")
+        elif (text.reuse_key, text.sha256) not in {(one.reuse_key, one.sha256) for one in held}:
+            self.group.add_text(text)
+            self.store.write(self.group.state())
 
     def _find_elsewhere(self, case: Case, questions: tuple[Question, ...]) -> bool:
         """Take what other jobs said of the same bytes, if it passes this job's review; whether there was any."""
@@ -165,6 +178,10 @@ class Serving:
     def fail(self, candidate: Candidate, error: InputError) -> None:
         """Send the dead letter."""
         self.out.append(dead_letter(candidate.record, STAGE, error))
+
+
+def _keys(merchant: str, texts: Iterable[Text]) -> tuple[str, ...]:
+    return tuple(cache_key(merchant, text) for text in texts)
 
 
 def _withheld(case: Case, text: Text) -> Refusal:

@@ -159,11 +159,30 @@ class Deletion:
 
 
 @dataclass(frozen=True, slots=True)
+class CachedText:
+    """A record of the cache topic: a text, and whose it is."""
+
+    merchant: str
+    text: Text
+
+
+@dataclass(frozen=True, slots=True)
+class KnownText:
+    """A text that an earlier job wrote, read from the cache topic at launch."""
+
+    record: KafkaRecord
+    """Of the cache topic, without its value."""
+    merchant: str
+    text: Text
+
+
+@dataclass(frozen=True, slots=True)
 class Arrival:
-    """What reaches Find duplicate: exactly one of the two is set."""
+    """What reaches Find duplicate: exactly one of the three is set."""
 
     candidate: Candidate | None = None
     deletion: Deletion | None = None
+    known: KnownText | None = None
     is_told: bool = False
     """For the parts of a split merchant: another part answers, this one only where it knows the image."""
 
@@ -178,6 +197,8 @@ class Role(StrEnum):
     DELETION = "DELETION"
     REPLACED = "REPLACED"
     """A `Deletion` with a task: the image shows another picture now."""
+    KNOWN = "KNOWN"
+    """A text of an earlier job, for the group that its picture belongs to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,6 +332,8 @@ class Tombstone:
 
     record: KafkaRecord
     image_id: str
+    cached: tuple[str, ...] = ()
+    """Keys of the cache topic whose texts were written for the image."""
 
 
 @dataclass(frozen=True, slots=True)

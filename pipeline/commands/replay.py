@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from pipeline.commands.runner import add_runner, submission
-from pipeline.commands.shared import add_command, add_job, add_topics, job_config
+from pipeline.commands.shared import add_command, add_job, add_topics, job_config, with_cache
 from pipeline.commands.uploads import add_offsets, add_uploads, offsets, show_spans
 from pipeline.terminal import say, table
 
@@ -64,6 +64,7 @@ def run(parsed: argparse.Namespace) -> int:
     )
     if parsed.only_changed:
         config = replace(config, published=resolve(config.kafka, Uploads((config.topics.captions,))))
+    config = with_cache(config)
     records = sum(span.stop - span.start for span in spans)
     show_spans(spans)
     say(f"{records:,} records, run {config.run_id}")

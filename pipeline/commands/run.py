@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.commands.duration import milliseconds
 from pipeline.commands.runner import add_runner, submission
-from pipeline.commands.shared import add_command, add_job, add_topics, job_config
+from pipeline.commands.shared import add_command, add_job, add_topics, job_config, with_cache
 from pipeline.commands.uploads import add_offsets, add_uploads, offsets
 from pipeline.terminal import say
 from transforms.errors import ConfigInvalid
@@ -93,6 +93,7 @@ def run(parsed: argparse.Namespace) -> int:
     if savepoint:
         say(f"going on from {savepoint}; new partitions are read from their beginning")
     else:
+        config = with_cache(config)  # the savepoint has what was read before it
         starts = resolve_starts(
             config.kafka,
             config.uploads,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.commands.duration import milliseconds
 from pipeline.commands.kafka import add_kafka, kafka_options
+from pipeline.terminal import say
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,6 +37,9 @@ def add_topics(command: argparse.ArgumentParser) -> Any:
     group.add_argument("--captions-topic", default="image-captions")
     group.add_argument("--dead-letters-topic", default="image-captions-dead-letters")
     group.add_argument("--audit-topic", default="image-captions-audit")
+    group.add_argument(
+        "--cache-topic", default="", help="compacted: texts go there too, and new jobs start with them (default none)"
+    )
     group.add_argument("--upload-format", choices=("avro", "confluent"), default="avro")
     group.add_argument(
         "--schema-id",
@@ -179,6 +183,20 @@ def similarity_rule(arguments: argparse.Namespace) -> SimilarityRule:
     return rule
 
 
+def with_cache(config: Config) -> Config:
+    """Resolve what the cache topic holds now; as it was without one. Raises what `resolve` does."""
+    from dataclasses import replace
+
+    from pipeline.kafka.offsets import resolve
+    from pipeline.kafka.positions import Uploads
+
+    if not config.topics.cache:
+        return config
+    spans = tuple(resolve(config.kafka, Uploads((config.topics.cache,))))
+    say(f"the cache topic holds {sum(span.stop - span.start for span in spans):,} records")
+    return replace(config, cached=spans)
+
+
 def _splits(wanted: list[str]) -> tuple[tuple[str, int], ...]:
     from transforms.errors import ConfigInvalid
 
@@ -239,7 +257,9 @@ def job_config(arguments: argparse.Namespace) -> Config:
     return Config(
         kafka=kafka_options(arguments),
         uploads=uploads(arguments),
-        topics=Topics(arguments.captions_topic, arguments.dead_letters_topic, arguments.audit_topic),
+        topics=Topics(
+            arguments.captions_topic, arguments.dead_letters_topic, arguments.audit_topic, arguments.cache_topic
+        ),
         uploads_wire=wire_format(arguments.upload_format, arguments.schema_id),
         fetch=FetchLimits(arguments.file_root, **_given({"max_bytes": arguments.max_image_bytes})),
         inspect=inspection(arguments),

@@ -24,10 +24,17 @@ RANGE_RECORDS = 1000
 class ReadUploads(beam.PTransform):
     """Spans → `KafkaRecord`, each with its broker timestamp as event time."""
 
-    def __init__(self, options: KafkaOptions, spans: Sequence[Span], range_records: int = RANGE_RECORDS) -> None:
-        """``spans`` come from `resolve`, so that a retried job reads the same records."""
+    def __init__(
+        self,
+        options: KafkaOptions,
+        spans: Sequence[Span],
+        range_records: int = RANGE_RECORDS,
+        counter: str = "uploads_read",
+    ) -> None:
+        """``spans`` come from `resolve`, so that a retried job reads the same records; they are counted."""
         super().__init__()
         self._options = options
+        self._counter = counter
         self._ranges = [
             (number, (span.topic, span.partition, span.start, span.stop))
             for number, span in enumerate(piece for span in spans for piece in span.cut(range_records))
@@ -39,13 +46,14 @@ class ReadUploads(beam.PTransform):
             pipeline
             | "List ranges" >> beam.Create(self._ranges)
             | "Spread ranges" >> beam.GroupByKey()
-            | "Read records" >> beam.ParDo(_ReadRange(self._options)).with_output_types(KafkaRecord)
+            | "Read records" >> beam.ParDo(_ReadRange(self._options, self._counter)).with_output_types(KafkaRecord)
         )
 
 
 class _ReadRange(beam.DoFn):
-    def __init__(self, options: KafkaOptions) -> None:
+    def __init__(self, options: KafkaOptions, counter: str) -> None:
         self._options = options
+        self._counter = counter
 
     def setup(self) -> None:
         self._client: Any = None
@@ -57,7 +65,7 @@ class _ReadRange(beam.DoFn):
                 self._client = consumer(self._options)
             count("ranges_read")
             for record in read_span(self._client, Span(topic, partition, start, stop), self._options):
-                count("uploads_read")
+                count(self._counter)
                 yield TimestampedValue(record, Timestamp.of(record.timestamp_ms / 1000))
 
     def teardown(self) -> None:

@@ -28,9 +28,8 @@ def run_embedded(config: Config, spans: Sequence[Span]) -> dict[str, int]:
     DirectRunner cannot run this pipeline (real-time timers in a stateful stage), so `FnApiRunner` is named.
     Raises `JobError` with the cause when the job stops.
     """
-    topics = config.topics
     captioner_for(config.captioner)  # a missing model stops the job before anything is read
-    check_topics(config.kafka, (topics.captions, topics.dead_letters, topics.audit))
+    check_topics(config.kafka, config.topics.every)
     pipeline = beam.Pipeline(runner=FnApiRunner(), options=PipelineOptions([]))
     build(pipeline | "Read uploads" >> ReadUploads(config.kafka, spans), config)
     gc.collect()

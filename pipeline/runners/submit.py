@@ -62,7 +62,7 @@ def submit(
     """
     options = beam_options(job)
     check(job, options, beam.__version__, runner_version(job))
-    check_topics(config.kafka, config.topics.names)
+    check_topics(config.kafka, config.topics.every)
     if options.get("environment_type") == ("LOOPBACK",):
         captioner_for(config.captioner)  # a missing model stops the job before anything is read
     with _endpoint(job, say) as (endpoint, find):

@@ -38,7 +38,8 @@ def state_values() -> dict[type, Any]:
     candidate = values.Candidate(record, upload, picture, mark, deleted=True, is_placeholder=True)
     text = samples.text(rules=("too_long",), attempt=2, seed=99, of=candidate)
     deletion = values.Deletion(record, "img-1", "shop", values.Task.INDEX)
-    arrival = values.Arrival(candidate=candidate, is_told=True)
+    read = values.KnownText(record, "shop", text)
+    arrival = values.Arrival(candidate=candidate, known=read, is_told=True)
     scaled = replace(candidate, picture=samples.picture(b"\xff\xd8\xff", frames=2))
     caption = samples.caption(scaled, (text,), (True,), "event", "img-0", 4, 3.5)
     caption = replace(caption, flags=("placeholder", "audited"))
@@ -50,6 +51,8 @@ def state_values() -> dict[type, Any]:
         values.Inspected(record, upload, picture),
         candidate,
         deletion,
+        values.CachedText("shop", text),
+        read,
         arrival,
         values.Assignment("leader", values.Role.MEMBER, arrival),
         values.IndexEntry(
@@ -61,7 +64,7 @@ def state_values() -> dict[type, Any]:
         caption,
         values.Finished(caption=caption),
         values.Refusal("event", record, upload, picture, text),
-        values.Tombstone(record, "img-1"),
+        values.Tombstone(record, "img-1", ("key",)),
         values.DeadLetter(record, "Fetch image", "image_missing", False, "message", "ImageMissing", "frames"),
         outgoing,
         values.Publication((outgoing,), (outgoing, outgoing)),

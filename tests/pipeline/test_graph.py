@@ -8,7 +8,7 @@ from apache_beam.coders import Coder
 from apache_beam.pipeline import PipelineVisitor
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
-from pipeline.config import Config
+from pipeline.config import Config, Topics
 from pipeline.graph import build
 from pipeline.kafka.replay import ReadUploads
 from pipeline.kafka.span import Span
@@ -54,7 +54,14 @@ def test_skipping_what_is_published_adds_one_step() -> None:
     assert names == [*STEPS[:4], "Skip unchanged", *STEPS[4:]]
 
 
-@pytest.mark.parametrize("changes", [{}, {"published": (Span("captions", 0, 0, 9),)}])
+def test_a_cache_topic_adds_one_step() -> None:
+    names = [part.full_label for part in _pipeline(topics=Topics(cache="cache")).transforms_stack[0].parts]
+    assert names == [*STEPS[:5], "Read cache", *STEPS[5:]]
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, {"published": (Span("captions", 0, 0, 9),)}, {"topics": Topics(cache="cache")}]
+)
 def test_everything_that_crosses_a_stage_is_avro(changes: dict[str, Any]) -> None:
     found: dict[str, Coder] = {}
 
@@ -65,7 +72,7 @@ def test_everything_that_crosses_a_stage_is_avro(changes: dict[str, Any]) -> Non
     _pipeline(**changes).visit(Coders())
     wrong = {}
     for name, coder in found.items():
-        if name.split("[")[0].startswith(("Read uploads/", "Write")) or name.startswith("["):
+        if name.split("[")[0].startswith(("Read uploads/", "Read cache/Read/", "Write")) or name.startswith("["):
             continue
         parts = coder.coders() if hasattr(coder, "coders") else [coder]
         if not isinstance(parts[-1], AvroCoder):
@@ -75,4 +82,4 @@ def test_everything_that_crosses_a_stage_is_avro(changes: dict[str, Any]) -> Non
 
 def test_texts_outlive_the_duplicate_index() -> None:
     options: CaptionOptions = Config().caption_options()
-    assert options.keep_texts_seconds > 60 * 24 * 3600
+    assert options.keep_texts_seconds > 60 * 24 * 3600 * 9 / 8

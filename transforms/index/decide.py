@@ -39,6 +39,7 @@ from transforms.values import (
     IndexChunk,
     IndexEntry,
     KafkaRecord,
+    KnownText,
     Role,
 )
 
@@ -135,8 +136,10 @@ class DuplicateIndex:
             if arrival.deletion.task is not None:
                 return self._hear(arrival.deletion)
             return self._delete(arrival.deletion, arrival.is_told)
+        if arrival.known is not None:
+            return self._know(arrival.known)
         if arrival.candidate is None:
-            raise ValueError("an arrival is a candidate or a deletion; this one is neither")
+            raise ValueError("an arrival is a candidate, a deletion or a known text; this one is none")
         return self._place(arrival.candidate)
 
     def pack(self) -> IndexChunk:
@@ -258,6 +261,24 @@ class DuplicateIndex:
         )
         self._apply(entry)
         return assignments, [entry]
+
+    def _know(self, known: KnownText) -> tuple[list[Assignment], list[IndexEntry]]:
+        """A text of an earlier job belongs to the group of its picture, which it may found."""
+        record, text = known.record, known.text
+        deletion = last_deletion(self._showings.of(image_word(text.image_id)))
+        if deletion is not None and self._is_before(record, deletion):
+            return [], []
+        row = self._leaders.exact(text.sha256, text.veto)
+        if row is None:
+            row = self._leaders.nearest(text.fingerprint, text.veto)
+        if row is None:
+            kind, found, mark = "leader", leader_id(self._scope, text.sha256, text.veto), text.fingerprint
+        else:
+            kind, found, mark = "member", self._leaders.id_of(row).hex(), None
+        place = _place(record)
+        entry = IndexEntry(self._sequence, kind, found, text.image_id, text.sha256, text.veto, mark, *place)
+        self._apply(entry)
+        return [Assignment(found, Role.KNOWN, Arrival(known=known))], [entry]
 
     def _hear(self, word: Deletion) -> tuple[list[Assignment], list[IndexEntry]]:
         """An upload went to another part: what its image showed here is told, unless that is newer."""

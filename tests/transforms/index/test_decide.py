@@ -274,7 +274,7 @@ def test_many_leaders_outgrow_the_first_block() -> None:
 
 
 def test_an_empty_arrival_is_refused() -> None:
-    with pytest.raises(ValueError, match="neither"):
+    with pytest.raises(ValueError, match="this one is none"):
         DuplicateIndex("shop", RULE).assign(Arrival())
 
 
