@@ -75,7 +75,8 @@ def test_everything_that_crosses_a_stage_is_avro(changes: dict[str, Any]) -> Non
         if name.split("[")[0].startswith(("Read uploads/", "Read cache/Read/", "Write")) or name.startswith("["):
             continue
         parts = coder.coders() if hasattr(coder, "coders") else [coder]
-        if not isinstance(parts[-1], AvroCoder):
+        last = getattr(parts[-1], "_elem_coder", parts[-1])  # what is gathered is many
+        if not isinstance(last, AvroCoder):
             wrong[name] = coder
     assert wrong == {}
 
