@@ -17,7 +17,7 @@ from transforms.desk import DeskOptions
 from transforms.duplicates import DuplicateOptions
 from transforms.errors import ConfigInvalid
 from transforms.fetch import FetchLimits
-from transforms.index.decide import IndexLimits
+from transforms.index.limits import IndexLimits
 from transforms.inspect import InspectLimits
 from transforms.review import ReviewPolicy
 from transforms.scope import ByScope

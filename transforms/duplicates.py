@@ -23,7 +23,8 @@ from apache_beam.utils.timestamp import Timestamp
 from transforms.coders import AvroCoder
 from transforms.fingerprint import ALGORITHM_VERSION
 from transforms.index.chunk import CHUNK_ROWS
-from transforms.index.decide import SLACK, DuplicateIndex, IndexLimits
+from transforms.index.decide import DuplicateIndex
+from transforms.index.limits import SLACK, IndexLimits
 from transforms.index.memory import Held, Scopes
 from transforms.metrics import count
 from transforms.similarity import SimilarityRule

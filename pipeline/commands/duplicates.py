@@ -6,13 +6,12 @@ import argparse
 import json
 from typing import Any
 
+from pipeline.commands.reuse import add_similarity, similarity_rule
 from pipeline.commands.shared import (
     add_command,
     add_inspection,
     add_model_pixels,
-    add_similarity,
     inspection,
-    similarity_rule,
     writable_report,
 )
 from pipeline.terminal import say

@@ -6,8 +6,9 @@ import argparse
 import json
 from typing import Any
 
+from pipeline.commands.reuse import with_cache
 from pipeline.commands.runner import add_runner, submission
-from pipeline.commands.shared import add_command, add_job, add_topics, job_config, with_cache
+from pipeline.commands.shared import add_command, add_job, add_topics, job_config
 from pipeline.commands.uploads import add_offsets, add_uploads, offsets, show_spans
 from pipeline.terminal import say, table
 

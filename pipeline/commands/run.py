@@ -6,8 +6,9 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from pipeline.commands.duration import milliseconds
+from pipeline.commands.reuse import with_cache
 from pipeline.commands.runner import add_runner, submission
-from pipeline.commands.shared import add_command, add_job, add_topics, job_config, with_cache
+from pipeline.commands.shared import add_command, add_job, add_topics, job_config
 from pipeline.commands.uploads import add_offsets, add_uploads, offsets
 from pipeline.terminal import say
 from transforms.errors import ConfigInvalid

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from pipeline.commands.duration import milliseconds
+from pipeline.commands.given import given
 from pipeline.commands.kafka import add_kafka, kafka_options
-from pipeline.terminal import say
+from pipeline.commands.reuse import add_reuse, add_similarity, reuse
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from pipeline.config import Config
     from schemas.codec import WireFormat
     from transforms.inspect import InspectLimits
-    from transforms.similarity import SimilarityRule
 
 
 def add_command(commands: Any, name: str, summary: str, example: str) -> argparse.ArgumentParser:
@@ -59,48 +58,7 @@ def add_job(command: argparse.ArgumentParser) -> None:
     add_inspection(group)
     group = command.add_argument_group("duplicates")
     add_similarity(group)
-    group.add_argument(
-        "--audit-sample",
-        nargs="?",
-        type=float,
-        const=0.01,
-        metavar="SHARE",
-        help="caption this share of duplicates all the same and compare (without a number 0.01; default 0)",
-    )
-    group.add_argument(
-        "--placeholder-after",
-        type=int,
-        metavar="N",
-        help="flag a picture that so many images of a merchant show; 0: never (default 100)",
-    )
-    group.add_argument(
-        "--split-merchant",
-        action="append",
-        default=[],
-        metavar="MERCHANT=N",
-        help="let N keys, a power of two, decide on a hot merchant's pictures; 4 miss 0.6 %% of copies; repeatable",
-    )
-    group.add_argument(
-        "--index-ttl", default="60d", metavar="DURATION", help="how long a picture is found again (default 60d)"
-    )
-    group.add_argument(
-        "--index-leaders", type=int, help="distinct pictures kept per merchant, the oldest go first (default 300000)"
-    )
-    group.add_argument(
-        "--index-memory", type=int, metavar="MIB", help="memory of a Python worker for all merchants (default 1024)"
-    )
-    group = command.add_argument_group("texts that jobs share", "for exact copies; needs captionstream[redis]")
-    group.add_argument("--cache", default="", metavar="URL", help="redis://host:6379/0, rediss:// or unix://")
-    group.add_argument("--cache-password", metavar="REFERENCE", help="env:NAME or file:/path")
-    group.add_argument("--cache-ttl", default="30d", metavar="DURATION", help="default 30d")
-    group.add_argument(
-        "--cache-timeout", default="0.05s", metavar="DURATION", help="how long an upload waits for it (default 0.05s)"
-    )
-    group.add_argument(
-        "--cache-across-merchants",
-        action="store_true",
-        help="let all merchants find texts whose prompt nothing of the upload entered; off by default",
-    )
+    add_reuse(command, group)
     group = command.add_argument_group("captioner")
     group.add_argument(
         "--captioner", default="huggingface", metavar="KIND", help="huggingface, fake, or MODULE:FUNCTION of your own"
@@ -129,25 +87,6 @@ def add_model_pixels(group: Any) -> None:
     group.add_argument("--max-pixels", type=int, default=768 * 768, help="pixels the model sees (default 768x768)")
 
 
-def add_similarity(group: Any) -> None:
-    """What `similarity_rule` reads."""
-    group.add_argument("--preset", choices=("strict", "balanced", "lenient"), default="balanced")
-    group.add_argument("--max-hash-distance", type=int, help="phash bits, 0 to 16; overrides the preset")
-    group.add_argument("--max-colour-distance", type=float, help="CIE76 dE; overrides the preset")
-    group.add_argument("--max-chroma-distance", type=float, help="the same without lightness; overrides the preset")
-    group.add_argument(
-        "--reuse-colour-variants",
-        action="store_true",
-        help="one text for all colours of a product: colours are not compared, and no attribute keeps two apart",
-    )
-    group.add_argument(
-        "--scope",
-        choices=("merchant", "category"),
-        default="merchant",
-        help="compare a picture with all of its merchant, or only with those of its category (default merchant)",
-    )
-
-
 def wire_format(name: str, schema_ids: list[str]) -> WireFormat:
     """``--upload-format`` and ``--schema-id``. Raises `ConfigInvalid`."""
     from schemas.codec import WireFormat
@@ -164,51 +103,6 @@ def wire_format(name: str, schema_ids: list[str]) -> WireFormat:
     return WireFormat(name, tuple(schemas))
 
 
-def similarity_rule(arguments: argparse.Namespace) -> SimilarityRule:
-    """``--preset`` and what overrides it."""
-    from dataclasses import replace
-
-    from transforms.similarity import CATEGORY, PRESETS
-
-    wanted = {
-        "max_hash_distance": arguments.max_hash_distance,
-        "max_colour_distance": arguments.max_colour_distance,
-        "max_chroma_distance": arguments.max_chroma_distance,
-    }
-    rule = replace(PRESETS[arguments.preset], **_given(wanted))
-    if arguments.reuse_colour_variants:
-        rule = replace(rule, ignore_colour=True, veto_attributes=())
-    if arguments.scope == "category":
-        rule = replace(rule, veto_attributes=(*rule.veto_attributes, CATEGORY))
-    return rule
-
-
-def with_cache(config: Config) -> Config:
-    """Resolve what the cache topic holds now; as it was without one. Raises what `resolve` does."""
-    from dataclasses import replace
-
-    from pipeline.kafka.offsets import resolve
-    from pipeline.kafka.positions import Uploads
-
-    if not config.topics.cache:
-        return config
-    spans = tuple(resolve(config.kafka, Uploads((config.topics.cache,))))
-    say(f"the cache topic holds {sum(span.stop - span.start for span in spans):,} records")
-    return replace(config, cached=spans)
-
-
-def _splits(wanted: list[str]) -> tuple[tuple[str, int], ...]:
-    from transforms.errors import ConfigInvalid
-
-    splits = []
-    for pair in wanted:
-        merchant, sign, parts = pair.rpartition("=")
-        if not sign or not parts.isdecimal():
-            raise ConfigInvalid(f"split `{pair}` is not MERCHANT=N; mend --split-merchant, for example acme=4")
-        splits.append((merchant, int(parts)))
-    return tuple(splits)
-
-
 def inspection(arguments: argparse.Namespace) -> InspectLimits:
     """The options of `add_inspection` and `add_model_pixels`. Raises `ConfigInvalid`."""
     from transforms.inspect import InspectLimits
@@ -219,7 +113,7 @@ def inspection(arguments: argparse.Namespace) -> InspectLimits:
         "max_frames": arguments.max_image_frames,
         "max_encoded": arguments.max_encoded_bytes,
     }
-    return InspectLimits(**_given(wanted), model_max_pixels=arguments.max_pixels)
+    return InspectLimits(**given(wanted), model_max_pixels=arguments.max_pixels)
 
 
 def writable_report(path: str) -> Path:
@@ -241,19 +135,10 @@ def job_config(arguments: argparse.Namespace) -> Config:
     """What `add_topics`, `add_uploads` and `add_job` were told. Raises `ConfigInvalid`."""
     from pipeline.commands.uploads import uploads
     from pipeline.config import Config, Topics
-    from transforms.cache import CacheOptions
     from transforms.captioner.api import CaptionerOptions
-    from transforms.desk import DeskOptions
     from transforms.fetch import FetchLimits
-    from transforms.index.decide import IndexLimits
     from transforms.review import ReviewPolicy
 
-    index = {
-        "max_leaders": arguments.index_leaders,
-        "placeholder_after": arguments.placeholder_after,
-        "keep_seconds": milliseconds(arguments.index_ttl, "--index-ttl") / 1000,
-    }
-    memory = None if arguments.index_memory is None else arguments.index_memory << 20
     return Config(
         kafka=kafka_options(arguments),
         uploads=uploads(arguments),
@@ -261,10 +146,8 @@ def job_config(arguments: argparse.Namespace) -> Config:
             arguments.captions_topic, arguments.dead_letters_topic, arguments.audit_topic, arguments.cache_topic
         ),
         uploads_wire=wire_format(arguments.upload_format, arguments.schema_id),
-        fetch=FetchLimits(arguments.file_root, **_given({"max_bytes": arguments.max_image_bytes})),
+        fetch=FetchLimits(arguments.file_root, **given({"max_bytes": arguments.max_image_bytes})),
         inspect=inspection(arguments),
-        similarity=similarity_rule(arguments),
-        index=IndexLimits(**_given(index)),
         captioner=CaptionerOptions(
             kind=arguments.captioner,
             model=arguments.model,
@@ -276,20 +159,7 @@ def job_config(arguments: argparse.Namespace) -> Config:
             download=arguments.download,
         ),
         prompts=arguments.prompts or ("tiny" if arguments.model == "tiny" else "default"),
-        review=ReviewPolicy(**_given({"max_attempts": arguments.max_attempts})),
-        splits=_splits(arguments.split_merchant),
-        cache=CacheOptions(
-            arguments.cache,
-            arguments.cache_password,
-            milliseconds(arguments.cache_ttl, "--cache-ttl") / 1000,
-            milliseconds(arguments.cache_timeout, "--cache-timeout") / 1000,
-            arguments.cache_across_merchants,
-        ),
-        desk=DeskOptions(**_given({"audit_share": arguments.audit_sample})),
-        **_given({"run_id": arguments.run_id, "index_bytes": memory}),
+        review=ReviewPolicy(**given({"max_attempts": arguments.max_attempts})),
+        **reuse(arguments),
+        **given({"run_id": arguments.run_id}),
     )
-
-
-def _given(values: dict[str, Any]) -> dict[str, Any]:
-    """What was said; the rest keeps the default that stands beside its field."""
-    return {name: value for name, value in values.items() if value is not None}

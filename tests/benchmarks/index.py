@@ -25,7 +25,8 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from transforms.coders import AvroCoder
 from transforms.duplicates import DuplicateOptions, FindDuplicate, kept_bytes
 from transforms.index.chunk import CHUNK_ROWS
-from transforms.index.decide import DuplicateIndex, IndexLimits
+from transforms.index.decide import DuplicateIndex
+from transforms.index.limits import IndexLimits
 from transforms.scope import ByScope
 from transforms.similarity import SimilarityRule
 from transforms.values import Arrival, Candidate, Fingerprint, IndexChunk, KafkaRecord, Picture, Task, Upload

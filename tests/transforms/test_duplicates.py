@@ -12,7 +12,8 @@ from data.samples import NEW_YEAR_MS, arrival, candidate, deletion, far, fingerp
 
 from transforms import duplicates
 from transforms.duplicates import DuplicateOptions, FindDuplicate, chain
-from transforms.index.decide import IndexLimits, leader_id
+from transforms.index.decide import leader_id
+from transforms.index.limits import IndexLimits
 from transforms.metrics import tally
 from transforms.scope import ByScope, scope_of
 from transforms.values import Arrival, Assignment, Role

@@ -7,68 +7,23 @@ by hash wins, a tie goes to the oldest.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 
-import numpy as np
-
-from transforms.errors import ConfigInvalid
-from transforms.index.chunk import CHUNK_ROWS, pack, unpack
-from transforms.index.leaders import Leaders
-from transforms.index.showings import (
-    DELETED,
-    ELSEWHERE,
-    LEADER,
-    MEMBER,
-    Showing,
-    Showings,
-    content_word,
-    image_word,
-    last_deletion,
-    precedes,
-    shown,
-    task_number,
-)
-from transforms.origin import Origin, origin_of
-from transforms.similarity import SimilarityRule, exact_only
+from transforms.index.kept import Kept
+from transforms.index.showings import DELETED, ELSEWHERE, Showing, content_word, image_word, last_deletion, shown
+from transforms.origin import origin_of
+from transforms.similarity import exact_only
 from transforms.values import (
     Arrival,
     Assignment,
     Candidate,
     Deletion,
-    IndexChunk,
     IndexEntry,
     KafkaRecord,
     KnownText,
     Role,
 )
-
-_KINDS = {"member": MEMBER, "leader": LEADER, "deleted": DELETED, "elsewhere": ELSEWHERE}
-_NO_GROUP = bytes(16)
-SLACK = 8
-"""A limit may be passed by this fraction of itself before rows are dropped, all at once."""
-
-
-@dataclass(frozen=True, slots=True)
-class IndexLimits:
-    """How much of a scope is remembered. What is forgotten costs one more caption."""
-
-    keep_seconds: float = 60 * 24 * 3600.0
-    """Event time for which an upload is remembered, and up to an eighth longer."""
-    max_leaders: int = 300_000
-    """Per scope, about 150 MB; beyond it, and an eighth, the oldest are dropped. As many copies and deletions are kept
-    beside them: a placeholder has millions."""
-    placeholder_after: int = 100
-    """Uploads of one picture by so many images: "no image", a logo. They are flagged from then on; 0: never."""
-
-    def __post_init__(self) -> None:
-        """Raise `ConfigInvalid` naming the option that mends it."""
-        if self.placeholder_after < 0:
-            raise ConfigInvalid(f"`{self.placeholder_after}` uploads are not a number; mend --placeholder-after")
-        if self.keep_seconds < 60:
-            raise ConfigInvalid(f"an index kept for `{self.keep_seconds:g}` s finds nothing; mend --index-ttl")
-        if not 1 <= self.max_leaders <= 10_000_000:
-            raise ConfigInvalid(f"`{self.max_leaders}` leaders are not 1 to 10,000,000; mend --index-leaders")
 
 
 def leader_id(scope: str, sha256: bytes, veto: str) -> str:
@@ -77,58 +32,8 @@ def leader_id(scope: str, sha256: bytes, veto: str) -> str:
     return hashlib.sha256(parts).hexdigest()[:32]
 
 
-class DuplicateIndex:
-    """Decides on arrivals of one scope in the order they come. Not thread-safe: a runner serialises a key."""
-
-    def __init__(
-        self,
-        scope: str,
-        rule: SimilarityRule,
-        limits: IndexLimits | None = None,
-        chunks: Sequence[IndexChunk] = (),
-        journal: Iterable[IndexEntry] = (),
-    ) -> None:
-        """As it was: ``chunks`` is what was packed, ``journal`` what `assign` returned since, each in any order."""
-        self._scope = scope
-        self._rule = rule
-        self._limits = limits or IndexLimits()
-        self._showings, self._leaders = unpack(rule, chunks)
-        self._has_forgotten = any(chunk.has_forgotten for chunk in chunks)
-        for row in np.flatnonzero(self._showings.records["kind"] == DELETED):
-            self._forget(int(row))
-        self._count_members()
-        self._packed = self._showings.count
-        self._sequence = max((chunk.sequence + 1 for chunk in chunks), default=0)
-        for entry in sorted(journal, key=lambda e: e.sequence):
-            self._apply(entry)
-
-    def __len__(self) -> int:
-        """Leaders that can be found."""
-        return int((~self._leaders.records["is_gone"]).sum())
-
-    @property
-    def nbytes(self) -> int:
-        """Memory, about."""
-        return self._showings.nbytes + self._leaders.nbytes
-
-    @property
-    def rows(self) -> int:
-        """Uploads and deletions that are remembered."""
-        return self._showings.count
-
-    @property
-    def unpacked(self) -> int:
-        """Rows that lie in the journal as single entries."""
-        return self._showings.count - self._packed
-
-    @property
-    def oldest_ms(self) -> int | None:
-        """Milliseconds since the epoch of the oldest row; None without rows."""
-        return int(self._showings.records["timestamp_ms"].min()) if self._showings.count else None
-
-    def stale(self, version: int) -> int:
-        """Count the leaders that another version of the fingerprint made: they are found by their bytes only."""
-        return self._leaders.stale(version)
+class DuplicateIndex(Kept):
+    """Decides on arrivals of one scope in the order they come."""
 
     def assign(self, arrival: Arrival) -> tuple[list[Assignment], list[IndexEntry]]:
         """The arrival's assignments (a deletion may concern several groups) and the entries to append."""
@@ -141,52 +46,6 @@ class DuplicateIndex:
         if arrival.candidate is None:
             raise ValueError("an arrival is a candidate, a deletion or a known text; this one is none")
         return self._place(arrival.candidate)
-
-    def pack(self) -> IndexChunk:
-        """What the journal holds, packed: it may be emptied."""
-        start, self._packed = self._packed, self._showings.count
-        return self._chunk(self._next(), start, self._packed)
-
-    def is_over_cap(self) -> bool:
-        """Whether `trimmed` would drop something for lack of room."""
-        founded, cap = self._leaders.count, self._limits.max_leaders
-        return max(founded, self._showings.count - founded) > cap + cap // SLACK
-
-    def expired(self, before_ms: float) -> int:
-        """Count the rows that are older."""
-        return int((self._showings.records["timestamp_ms"] < before_ms).sum())
-
-    def trimmed(self, before_ms: float) -> tuple[DuplicateIndex, list[IndexChunk]]:
-        """Drop what is older or beyond a cap; the index of the rest, and the chunks that replace all state."""
-        records, leads = self._showings.records, self._showings.leads
-        keep = (records["timestamp_ms"] >= before_ms) & ((leads >= 0) | ~self._showings.is_gone)
-        _drop_oldest(keep, leads >= 0, self._limits.max_leaders)
-        _drop_oldest(keep, leads < 0, self._limits.max_leaders)
-        kept = leads[keep]
-        kept = kept[kept >= 0]
-        rest = DuplicateIndex(self._scope, self._rule, self._limits)
-        rest._showings = Showings(records[keep], self._showings.places)
-        rest._leaders = Leaders(self._rule, self._leaders.records[kept], self._leaders.veto[kept])
-        rest._count_members()
-        rest._has_forgotten = self._has_forgotten or len(kept) < self._leaders.count
-        rest._sequence = self._sequence
-        chunks = []
-        for start in range(0, max(1, rest._showings.count), CHUNK_ROWS):
-            rest._packed = min(start + CHUNK_ROWS, rest._showings.count)
-            chunks.append(rest._chunk(rest._next(), start, rest._packed))
-        return rest, chunks
-
-    def _chunk(self, sequence: int, start: int, stop: int) -> IndexChunk:
-        names = self._rule.veto_attributes
-        return pack(sequence, start, stop, self._showings, self._leaders, names, self._has_forgotten)
-
-    def _next(self) -> int:
-        self._sequence += 1
-        return self._sequence - 1
-
-    def _count_members(self) -> None:
-        kinds = self._showings.records["kind"]
-        self._leaders.join_all(self._showings.records["group"][(kinds == MEMBER) & ~self._showings.is_gone])
 
     def _place(self, candidate: Candidate) -> tuple[list[Assignment], list[IndexEntry]]:
         upload, sha256 = candidate.upload, candidate.picture.sha256
@@ -303,44 +162,8 @@ class DuplicateIndex:
         concerned = sorted(groups) or ([] if is_told else [leader_id(self._scope, b"", deletion.image_id)])
         return [Assignment(group, Role.DELETION, arrival) for group in concerned], [entry]
 
-    def _apply(self, entry: IndexEntry) -> None:
-        self._sequence = entry.sequence + 1
-        kind = _KINDS[entry.kind]
-        showing = Showing(
-            image_word(entry.image_id),
-            content_word(entry.sha256, entry.veto) if kind in (MEMBER, LEADER) else 0,
-            bytes.fromhex(entry.leader_id) or _NO_GROUP,
-            self._showings.place(entry.topic, entry.partition),
-            entry.offset,
-            entry.timestamp_ms,
-            task_number(entry.task),
-            kind,
-        )
-        if kind == LEADER:
-            if entry.fingerprint is None:
-                raise ValueError(f"journal entry of leader `{entry.leader_id}` has no fingerprint")
-            leads = self._leaders.add(showing.group, entry.sha256, entry.fingerprint, entry.veto)
-            self._showings.add(showing, leads)
-            return
-        row = self._showings.add(showing)
-        if kind == DELETED:
-            self._forget(row)
-        elif kind == MEMBER:
-            self._leaders.join(showing.group)
-
-    def _forget(self, deletion: int) -> None:
-        """Remove the image's uploads before a deletion; as a leader its group gets no new members."""
-        last = Showing(*self._showings.records[deletion].item())
-        for row, showing in self._showings.of(last.image):
-            if row < deletion and showing.kind != DELETED and precedes(showing, last):
-                leader = self._showings.remove(row)
-                if leader is None:
-                    self._leaders.join(showing.group, -1)
-                else:
-                    self._leaders.withdraw(leader)
-
     def _is_before(self, record: KafkaRecord, deletion: Showing) -> bool:
-        origin: Origin = origin_of(record)
+        origin = origin_of(record)
         if self._showings.places[deletion.place] == (origin.topic, origin.partition):
             return origin.offset < deletion.offset
         return record.timestamp_ms <= deletion.timestamp_ms
@@ -356,8 +179,3 @@ def _replaced(before: Showing | None, word: Deletion) -> list[Assignment]:
 def _place(record: KafkaRecord) -> tuple[str, int, int, int]:
     origin = origin_of(record)
     return origin.topic, origin.partition, origin.offset, record.timestamp_ms
-
-
-def _drop_oldest(keep: np.ndarray, kind: np.ndarray, cap: int) -> None:
-    rows = np.flatnonzero(keep & kind)
-    keep[rows[: max(0, len(rows) - cap)]] = False

@@ -11,7 +11,8 @@ from data.html_page import Page
 from data.shop_folder import SHOP, fill, write_labels
 
 from pipeline.cli import main, parse
-from pipeline.commands.shared import inspection, job_config, similarity_rule
+from pipeline.commands.reuse import similarity_rule
+from pipeline.commands.shared import inspection, job_config
 
 ROOT = Path(__file__).parents[3]
 

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from transforms.coders import AvroCoder
 from transforms.errors import ConfigInvalid
-from transforms.index.decide import DuplicateIndex, IndexLimits, leader_id
+from transforms.index.decide import DuplicateIndex, leader_id
 from transforms.index.leaders import LEADER
+from transforms.index.limits import IndexLimits
 from transforms.similarity import SimilarityRule
 from transforms.values import Arrival, Assignment, Candidate, Deletion, IndexChunk, IndexEntry, Role, Task
 
