@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from typing import Any, Protocol, cast
 from urllib.parse import urlsplit
 
@@ -186,15 +187,18 @@ def _key(owner: str | None, sha256: bytes, reuse_key: str) -> str:
     return f"captionstream:text:1:{hashlib.sha256(parts).hexdigest()}"
 
 
+def require_client() -> None:
+    """Raise `ConfigInvalid` where the client is not installed."""
+    if find_spec("redis") is None:
+        raise ConfigInvalid("`--cache` needs the package `redis`, which is not here; install captionstream[redis]")
+
+
 def _client(options: CacheOptions) -> Any:
-    try:
-        from redis import Redis
-        from redis.backoff import NoBackoff
-        from redis.retry import Retry
-    except ImportError as error:
-        raise ConfigInvalid(
-            "`--cache` needs the package `redis`, which is not installed; install captionstream[redis]"
-        ) from error
+    require_client()
+    from redis import Redis
+    from redis.backoff import NoBackoff
+    from redis.retry import Retry
+
     password = None if options.password is None else secret(options.password, "--cache-password")
     limit = options.timeout_seconds
     return Redis.from_url(

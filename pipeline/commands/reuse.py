@@ -100,10 +100,12 @@ def similarity_rule(arguments: argparse.Namespace) -> SimilarityRule:
 
 def reuse(arguments: argparse.Namespace) -> dict[str, Any]:
     """The fields of `Config` for all these options. Raises `ConfigInvalid`."""
-    from transforms.cache import CacheOptions
+    from transforms.cache import CacheOptions, require_client
     from transforms.desk import DeskOptions
     from transforms.index.limits import IndexLimits
 
+    if arguments.cache:
+        require_client()
     index = {
         "max_leaders": arguments.index_leaders,
         "placeholder_after": arguments.placeholder_after,

@@ -13,7 +13,7 @@ from data import samples
 from data.desk_rig import COPY, LEADER, captions, library, only, picture, rig
 from redis_server import RedisServer
 
-from transforms.cache import CacheOptions, RedisCache, cache_for
+from transforms.cache import CacheOptions, RedisCache, cache_for, require_client
 from transforms.captioner.api import RenderedPrompt
 from transforms.coders import AvroCoder
 from transforms.errors import ConfigInvalid
@@ -270,3 +270,9 @@ def test_without_an_address_there_is_none(server: RedisServer) -> None:
     assert cache_for(CacheOptions()) is None
     options = CacheOptions(server.url)
     assert cache_for(options) is cache_for(options)
+
+
+def test_a_missing_client_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("transforms.cache.find_spec", lambda name: None)
+    with pytest.raises(ConfigInvalid, match=r"captionstream\[redis\]"):
+        require_client()
