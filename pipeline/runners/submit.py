@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -22,6 +20,7 @@ from pipeline.local.job_server import LocalJobServer
 from pipeline.local.prism import VARIABLE, find_prism
 from pipeline.runners.checks import check
 from pipeline.runners.faults import plain_faults
+from pipeline.runners.interrupts import Interrupts, interrupts_stay_ours
 from pipeline.runners.job_server import runner_version, server_jar
 from pipeline.runners.options import FLINK, PRISM, Options, Submission, arguments, beam_options
 from pipeline.runners.places import address
@@ -71,7 +70,7 @@ def submit(
         options = {"job_name": (name,), **_prism(job, options), **options}
         pipeline = _pipeline(options)
         build(pipeline | "Read uploads" >> read, config)
-        with plain_faults(), _interrupts_stay_ours():
+        with plain_faults(), interrupts_stay_ours():
             result = pipeline.run()
         if "template_location" in options:
             say("the template is written; nothing runs yet")
@@ -106,19 +105,6 @@ def _endpoint(job: Submission, say: Callable[[str], None]) -> Iterator[tuple[str
         yield server.endpoint, server.job
 
 
-@contextlib.contextmanager
-def _interrupts_stay_ours() -> Iterator[None]:
-    """Beam lets Ctrl-C end the Prism that it starts, and with it the job that is still to be cancelled."""
-    if threading.current_thread() is not threading.main_thread():  # handlers are the main thread's
-        yield
-        return
-    ours = signal.getsignal(signal.SIGINT)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, ours)
-
-
 def _prism(job: Submission, options: Options) -> Options:
     if job.runner != PRISM or "prism_location" in options:
         return {}
@@ -138,9 +124,11 @@ def _pipeline(options: Options) -> beam.Pipeline:
 
 
 def _wait(result: Any, oversee: Callable[[], None]) -> None:
-    while not PipelineState.is_terminal(result.state):
-        time.sleep(POLL_SECONDS)
-        oversee()
+    with Interrupts() as interrupts:
+        while not PipelineState.is_terminal(result.state):
+            interrupts.check()
+            time.sleep(POLL_SECONDS)
+            oversee()
     if result.state != PipelineState.DONE:
         with plain_faults():
             result.wait_until_finish()  # raises with the runner's reason
