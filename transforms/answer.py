@@ -136,7 +136,8 @@ def is_sampled(case: Case, share: float) -> bool:
 def caption_of(case: Case, texts: tuple[Text, ...], others: tuple[Text, ...] = ()) -> Caption:
     """The caption record: a text is reused when the model saw another upload's picture for it.
 
-    ``others`` are what a sampled duplicate would have got: the record names their picture and says how it went.
+    ``others`` are the texts of other pictures that a sampled duplicate would have got: the record names the picture and
+    says how it went.
     """
     candidate = case.candidate
     upload, picture = candidate.upload, candidate.picture
@@ -165,7 +166,8 @@ def _flags(case: Case, texts: tuple[Text, ...], others: tuple[Text, ...]) -> Ite
         yield PLACEHOLDER
     if others:
         yield AUDITED
-        if any(_words(text) != _words(other) for text, other in zip(texts, others, strict=True)):
+        own = {text.reuse_key: _words(text) for text in texts}
+        if any(own[other.reuse_key] != _words(other) for other in others):
             yield DISAGREES
 
 

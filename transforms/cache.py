@@ -1,8 +1,9 @@
 """Texts that several jobs share in a Redis: an exact copy is not captioned again, whichever job saw it first.
 
 A merchant's texts are found by that merchant only, and only for equal bytes and an equal reuse key. Where that is asked
-for, texts of prompts that nothing of the upload entered are found by all merchants, without the id of the image they
-were written for: what one shop says of a picture must not be told, or lent, to another one.
+for, texts of prompts that nothing of the upload entered are found by all merchants, whatever the attributes of their
+uploads, and without the id of the image they were written for: what one shop says of a picture must not be told, or
+lent, to another one.
 
 The job never waits longer than the time-out, also when the server hangs or its name is not resolved: one thread of our
 own talks to it, and after a failure it is left alone for a while. What could not be read is generated, what could not
@@ -11,6 +12,8 @@ be written is lost.
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import hashlib
 import logging
 import queue
@@ -35,7 +38,7 @@ _log = logging.getLogger(__name__)
 _REST_SECONDS = 5.0
 """How long a server that failed is left alone."""
 _MOST_QUEUED = 1024
-_SCHEMES = ("redis", "rediss", "unix")
+_SCHEMES = ("redis://", "rediss://", "unix://")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +58,29 @@ class CacheOptions:
         """Raise `ConfigInvalid` naming the option that mends it, never what a password option was given."""
         if not self.url:
             return
-        parts = urlsplit(self.url)
-        if parts.password is not None or parts.username is not None:
-            raise ConfigInvalid("the cache's address has a user or password in it; mend --cache, use --cache-password")
-        if parts.scheme not in _SCHEMES:
-            raise ConfigInvalid(f"cache `{self.url}` is no {'://, '.join(_SCHEMES)}:// address; mend --cache")
+        _check_address(self.url)
         check_reference(self.password, "--cache-password")
         if self.keep_seconds < 1:
             raise ConfigInvalid(f"a cache that keeps texts for `{self.keep_seconds:g}` s is none; mend --cache-ttl")
         if not 0.001 <= self.timeout_seconds <= 10:
             raise ConfigInvalid(f"`{self.timeout_seconds:g}` s is not 0.001 to 10; mend --cache-timeout")
+
+
+def _check_address(url: str) -> None:
+    """Raise `ConfigInvalid`; the address is not told, it may hold a password in a place we do not know."""
+    if "@" in url or "?" in url or "#" in url:
+        raise ConfigInvalid(
+            "the cache's address has `@`, `?` or `#` in it; mend --cache: a password goes to --cache-password"
+        )
+    try:
+        parts = urlsplit(url)
+        place = parts.path.strip("/") if parts.scheme == "unix" else parts.hostname and (parts.port or "any")
+    except ValueError:  # a port that is none
+        place = ""
+    if not place or not url.startswith(_SCHEMES):
+        raise ConfigInvalid(
+            "the cache's address is no `redis://host:6379/0`, `rediss://…` or `unix:///path`; mend --cache"
+        )
 
 
 class TextCache(Protocol):
@@ -130,8 +146,9 @@ class RedisCache:
             self._ask(lambda: self._client.delete(*keys), None)
 
     def close(self) -> None:
-        """Finish what is queued, for as long as the time-out lets it."""
-        self._work.put(None)
+        """Finish what is queued, for as long as ten time-outs; the rest is lost."""
+        with contextlib.suppress(queue.Full):
+            self._work.put_nowait(None)
         self._thread.join(10 * self._options.timeout_seconds)
 
     def _owner(self, merchant: str, question: Question) -> str | None:
@@ -221,4 +238,5 @@ def cache_for(options: CacheOptions) -> RedisCache | None:
     with _lock:
         if options not in _open:
             _open[options] = RedisCache(options)
+            atexit.register(_open[options].close)
         return _open[options]

@@ -68,6 +68,7 @@ class DecodeEvent:
         for name in ("merchant", "category"):
             if len(value[name]) > MAX_ID:
                 raise EventInvalid(f"{name} has `{len(value[name])}` characters; at most {MAX_ID} are taken")
+        _check_merchant(value["merchant"])
         attributes = value["attributes"]
         if len(attributes) > MAX_ATTRIBUTES:
             raise EventInvalid(f"the event has `{len(attributes)}` attributes; at most {MAX_ATTRIBUTES} are taken")
@@ -122,7 +123,14 @@ def _deletion(record: KafkaRecord) -> Deletion:
         raise EventInvalid(
             f"a record without value has a key of `{len(image_id)}` characters; a deletion's key is the image id"
         )
+    _check_merchant(merchant)
     return Deletion(record, image_id, merchant)
+
+
+def _check_merchant(merchant: str) -> None:
+    """A merchant is a part of keys, joined by a control character."""
+    if any(sign < " " for sign in merchant):
+        raise EventInvalid(f"merchant `{ascii(merchant)[1:-1]:.80}` has a control character; leave it out")
 
 
 def normalise_language(tag: str) -> str:

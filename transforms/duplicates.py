@@ -24,15 +24,18 @@ from transforms.coders import AvroCoder
 from transforms.fingerprint import ALGORITHM_VERSION
 from transforms.index.chunk import CHUNK_ROWS
 from transforms.index.decide import DuplicateIndex
-from transforms.index.limits import SLACK, IndexLimits
+from transforms.index.limits import IndexLimits
 from transforms.index.memory import Held, Scopes
 from transforms.metrics import count
 from transforms.similarity import SimilarityRule
 from transforms.values import Arrival, Assignment, IndexChunk, IndexEntry, Role
 
 _log = logging.getLogger(__name__)
-_scopes = Scopes()
+SCOPES = Scopes()
+"""The indexes of this process."""
 
+_LEAST_WAIT = 64
+"""The part of the time an upload is remembered that passes between two looks for what is too old."""
 _ENTRIES, _CHUNKS = AvroCoder(IndexEntry), AvroCoder(IndexChunk)
 
 
@@ -50,12 +53,7 @@ class DuplicateOptions:
 
 def forget(job: str) -> None:
     """Drop the indexes of a finished job from memory."""
-    _scopes.forget(job)
-
-
-def kept_bytes() -> int:
-    """Memory of the process's indexes, about."""
-    return _scopes.nbytes
+    SCOPES.forget(job)
 
 
 def chain(version: bytes, written: bytes) -> bytes:
@@ -89,6 +87,7 @@ class FindDuplicate(beam.DoFn):
         """Assign one arrival; the journal grows by what is new."""
         scope, arrival = element
         held = self._take(scope, journal, chunks, version)
+        before = held.version
         assignments, entries = held.index.assign(arrival)
         for entry in entries:
             encoded = _ENTRIES.encode(entry)
@@ -101,11 +100,11 @@ class FindDuplicate(beam.DoFn):
             chunks.add(encoded)
             journal.clear()
             held.version = chain(held.version, encoded)
-        if entries:
+        if held.version != before:
             version.write(held.version)
             if not held.is_timed:
                 self._time(held, expire, float("-inf"))
-        _scopes.put((self._options.job, scope), held, self._options.memory_bytes)
+        SCOPES.put((self._options.job, scope), held, self._options.memory_bytes)
         if not assignments and arrival.candidate is not None:
             count("replaced")
         for assignment in assignments:
@@ -123,18 +122,18 @@ class FindDuplicate(beam.DoFn):
         version: Any = beam.DoFn.StateParam(VERSION),
         expire: Any = beam.DoFn.TimerParam(EXPIRE),
     ) -> None:
-        """Drop what is too old, once it is an eighth: all that is kept has to be written again."""
+        """Drop what is too old, once it is an eighth."""
         held = self._take(scope, journal, chunks, version)
         now = moment.micros / 1e6
         oldest_ms = (now - self._options.limits.keep_seconds) * 1000
-        if held.index.expired(oldest_ms) * SLACK >= max(1, held.index.rows):
+        if held.index.is_aged(oldest_ms):
             _trim(held, oldest_ms, journal, chunks)
             version.write(held.version)
         self._time(held, expire, now)
-        _scopes.put((self._options.job, scope), held, self._options.memory_bytes)
+        SCOPES.put((self._options.job, scope), held, self._options.memory_bytes)
 
     def _take(self, scope: str, journal: Any, chunks: Any, version: Any) -> Held:
-        held = _scopes.take((self._options.job, scope))
+        held = SCOPES.take((self._options.job, scope))
         if held is not None and scope in self._checked:
             return held
         self._checked.add(scope)
@@ -154,11 +153,11 @@ class FindDuplicate(beam.DoFn):
         return Held(current, index)
 
     def _time(self, held: Held, expire: Any, now: float) -> None:
-        """Set the timer to when an eighth of the time has passed since the oldest row was due."""
-        oldest_ms, keep = held.index.oldest_ms, self._options.limits.keep_seconds
-        held.is_timed = oldest_ms is not None
-        if oldest_ms is not None:
-            expire.set(Timestamp.of(max(oldest_ms / 1000 + keep, now) + keep / SLACK))
+        """Set the timer to when an eighth of today's rows will be too old, a while after ``now``: more will come."""
+        ageing_ms, keep = held.index.ageing_ms, self._options.limits.keep_seconds
+        held.is_timed = ageing_ms is not None
+        if ageing_ms is not None:
+            expire.set(Timestamp.of(max((ageing_ms + 1) / 1000 + keep, now + keep / _LEAST_WAIT)))
 
 
 def _trim(held: Held, oldest_ms: float, journal: Any, chunks: Any) -> None:

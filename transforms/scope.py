@@ -2,7 +2,9 @@
 
 A merchant is one key, so one worker decides on all its pictures. A hot one can be split by a few bits of the hash:
 copies rarely differ in them, and equal bytes never do. Each part is told of the images that show their picture in
-another one, so that captions of an image still come out in order.
+another one, so that what it still owes to an image that shows another picture now is withheld. The parts do not wait
+for each other: where an image changes its picture twice within a moment its captions may come out in another order
+than its uploads, and the larger source offset is the newer.
 
 Measured on 289 photos with twelve copies each: of 4 parts the largest gets 34 % of the pictures and 0.6 % of the copies
 miss their original's part; of 16 parts 13 % and 1.6 %.
@@ -47,7 +49,7 @@ class ByScope:
             return
         candidate, deletion, known = arrival.candidate, arrival.deletion, arrival.known
         if known is not None:
-            yield f"{merchant}\x1f{_part(known.text.fingerprint, parts)}/{parts}", arrival
+            yield f"{merchant}\x1f{_part(known.texts[0].fingerprint, parts)}/{parts}", arrival
             return
         if candidate is not None:
             home = _part(candidate.fingerprint, parts)

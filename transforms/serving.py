@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
 from dataclasses import replace
 
 from transforms.answer import caption_of, is_sampled, seed_of
@@ -15,8 +14,7 @@ from transforms.means import STAGE, Means, Output
 from transforms.metrics import count
 from transforms.plan import Question, event_id
 from transforms.review import review
-from transforms.values import Candidate, Deletion, GroupState, KnownText, Refusal, Text, Tombstone
-from transforms.warm import cache_key
+from transforms.values import Candidate, Deletion, GroupState, KnownTexts, Refusal, Text, Tombstone
 
 REPLACED = "replaced"
 """The audit's rule for a text that was good, and whose image shows another picture by now."""
@@ -52,7 +50,7 @@ class Serving:
         if case is None:
             return
         owed = group.missing(case, self.means.rule)
-        if not owed and is_sampled(case, self.means.options.audit_share):
+        if not owed and is_sampled(case, self.means.options.audit_share) and self._is_reusing(case):
             case = replace(case, is_sampled=True)
             owed = group.missing(case, self.means.rule)
         if not owed:
@@ -79,7 +77,7 @@ class Serving:
         """The tombstone goes out at once, and again after a caption of the image that is still owed."""
         count("deletions")
         mine = [text for text in self.group.texts if text.image_id == deletion.image_id]
-        self.out.append(Tombstone(deletion.record, deletion.image_id, _keys(deletion.merchant, mine)))
+        self.out.append(Tombstone(deletion.record, deletion.image_id, deletion.merchant))
         if self.means.cache is not None:
             self.means.cache.forget(deletion.merchant, mine)
         dropped = self.group.forget_texts_of(deletion.image_id)
@@ -140,25 +138,36 @@ class Serving:
             count("replaced")
             self.out.extend(_withheld(case, text) for text in texts)
             return
-        others = self._texts(replace(case, is_sampled=False)) if case.is_sampled else ()
-        caption = caption_of(case, texts, others)
+        unsampled = self._texts(replace(case, is_sampled=False)) if case.is_sampled else texts
+        others = (other for text, other in zip(texts, unsampled, strict=True) if other != text)
+        caption = caption_of(case, texts, tuple(others))
         self.out.append(caption)
         count("captions")
         for flag in caption.flags:
             count(flag)
         if self.group.is_deleted(candidate):
             upload = candidate.upload
-            mine = (text for text in self.group.texts if text.image_id == upload.image_id)
-            self.out.append(Tombstone(candidate.record, upload.image_id, _keys(upload.merchant, mine)))
+            self.out.append(Tombstone(candidate.record, upload.image_id, upload.merchant))
 
-    def learn(self, known: KnownText) -> None:
-        """Keep a text of an earlier job, if it passes this job's review."""
-        text, held = known.text, self.group.texts
-        if review(text.caption, text.language, self.means.policy):
-            count("cache_refused")
-        elif (text.reuse_key, text.sha256) not in {(one.reuse_key, one.sha256) for one in held}:
+    def learn(self, known: KnownTexts) -> None:
+        """Keep texts of an earlier job, if they are this job's model's and pass its review."""
+        held = {(text.reuse_key, text.sha256) for text in self.group.texts}
+        new = [text for text in known.texts if (text.reuse_key, text.sha256) not in held and self._is_ours(text)]
+        for text in new:
             self.group.add_text(text)
+        if new:
+            count("cache_learned", len(new))
             self.store.write(self.group.state())
+
+    def _is_ours(self, text: Text) -> bool:
+        info, policy = self.means.inflight.captioner.info, self.means.policy
+        if (text.model, text.model_revision, text.policy_version) != (info.model, info.revision, policy.version):
+            count("cache_of_another_model")
+            return False
+        if review(text.caption, text.language, policy):
+            count("cache_refused")
+            return False
+        return True
 
     def _find_elsewhere(self, case: Case, questions: tuple[Question, ...]) -> bool:
         """Take what other jobs said of the same bytes, if it passes this job's review; whether there was any."""
@@ -171,6 +180,10 @@ class Serving:
             self.group.add_text(text)
         return bool(passed)
 
+    def _is_reusing(self, case: Case) -> bool:
+        """Whether a text it would get was written for other bytes: for equal ones there is nothing to find out."""
+        return any(text.sha256 != case.candidate.picture.sha256 for text in self._texts(case))
+
     def _texts(self, case: Case) -> tuple[Text, ...]:
         found = (self.group.text_for(case, question, self.means.rule) for question in case.questions)
         return tuple(text for text in found if text is not None)
@@ -178,10 +191,6 @@ class Serving:
     def fail(self, candidate: Candidate, error: InputError) -> None:
         """Send the dead letter."""
         self.out.append(dead_letter(candidate.record, STAGE, error))
-
-
-def _keys(merchant: str, texts: Iterable[Text]) -> tuple[str, ...]:
-    return tuple(cache_key(merchant, text) for text in texts)
 
 
 def _withheld(case: Case, text: Text) -> Refusal:

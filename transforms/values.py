@@ -159,21 +159,32 @@ class Deletion:
 
 
 @dataclass(frozen=True, slots=True)
-class CachedText:
-    """A record of the cache topic: a text, and whose it is."""
+class CachedTexts:
+    """A record of the cache topic: what was generated for an upload."""
 
     merchant: str
-    text: Text
+    image_id: str
+    task: Task
+    topic: str
+    """Where the upload first lay."""
+    partition: int
+    offset: int
+    timestamp_ms: int
+    """Of the upload, milliseconds since the epoch."""
+    texts: tuple[Text, ...]
+    """One or more, of one picture."""
 
 
 @dataclass(frozen=True, slots=True)
-class KnownText:
-    """A text that an earlier job wrote, read from the cache topic at launch."""
+class KnownTexts:
+    """What an earlier job generated for an upload, read from the cache topic at launch."""
 
     record: KafkaRecord
-    """Of the cache topic, without its value."""
+    """The upload's place and time, nothing else."""
     merchant: str
-    text: Text
+    image_id: str
+    task: Task
+    texts: tuple[Text, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +193,7 @@ class Arrival:
 
     candidate: Candidate | None = None
     deletion: Deletion | None = None
-    known: KnownText | None = None
+    known: KnownTexts | None = None
     is_told: bool = False
     """For the parts of a split merchant: another part answers, this one only where it knows the image."""
 
@@ -198,7 +209,7 @@ class Role(StrEnum):
     REPLACED = "REPLACED"
     """A `Deletion` with a task: the image shows another picture now."""
     KNOWN = "KNOWN"
-    """A text of an earlier job, for the group that its picture belongs to."""
+    """Texts of an earlier job, for the group that their picture belongs to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +228,7 @@ class IndexEntry:
     sequence: int
     """Place in the journal: a bag does not keep order."""
     kind: str
-    """``leader``, ``member``, ``deleted``, or ``elsewhere`` in a part of a split merchant."""
+    """``leader``, ``member``, ``repeat``, ``deleted`` or ``elsewhere``: see `transforms.index.showings`."""
     leader_id: str
     image_id: str
     sha256: bytes
@@ -332,8 +343,7 @@ class Tombstone:
 
     record: KafkaRecord
     image_id: str
-    cached: tuple[str, ...] = ()
-    """Keys of the cache topic whose texts were written for the image."""
+    merchant: str
 
 
 @dataclass(frozen=True, slots=True)

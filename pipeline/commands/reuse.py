@@ -29,7 +29,8 @@ def add_similarity(group: Any) -> None:
         "--scope",
         choices=("merchant", "category"),
         default="merchant",
-        help="compare a picture with all of its merchant, or only with those of its category (default merchant)",
+        help="compare a picture with all of its merchant, or only with those of its category and those that have none "
+        "(default merchant)",
     )
 
 
@@ -54,13 +55,16 @@ def add_reuse(command: argparse.ArgumentParser, group: Any) -> None:
         action="append",
         default=[],
         metavar="MERCHANT=N",
-        help="let N keys, a power of two, decide on a hot merchant's pictures; 4 miss 0.6 %% of copies; repeatable",
+        help="let N keys, a power of two, decide on a hot merchant's pictures; 4 miss 0.6 %% of copies; repeatable; "
+        "changed on --resume, what was known of the merchant is forgotten",
     )
     group.add_argument(
         "--index-ttl", default="60d", metavar="DURATION", help="how long a picture is found again (default 60d)"
     )
     group.add_argument(
-        "--index-leaders", type=int, help="distinct pictures kept per merchant, the oldest go first (default 300000)"
+        "--index-leaders",
+        type=int,
+        help="distinct pictures kept per merchant, or part of a split one; the oldest go first (default 300000)",
     )
     group.add_argument(
         "--index-memory", type=int, metavar="MIB", help="memory of a Python worker for all merchants (default 1024)"
@@ -75,7 +79,8 @@ def add_reuse(command: argparse.ArgumentParser, group: Any) -> None:
     group.add_argument(
         "--cache-across-merchants",
         action="store_true",
-        help="let all merchants find texts whose prompt nothing of the upload entered; off by default",
+        help="let all merchants find texts whose prompt nothing of the upload entered, whatever its attributes; "
+        "off by default",
     )
 
 
@@ -145,10 +150,12 @@ def with_cache(config: Config) -> Config:
 def _splits(wanted: list[str]) -> tuple[tuple[str, int], ...]:
     from transforms.errors import ConfigInvalid
 
-    splits = []
+    splits: dict[str, int] = {}
     for pair in wanted:
         merchant, sign, parts = pair.rpartition("=")
         if not sign or not parts.isdecimal():
             raise ConfigInvalid(f"split `{pair}` is not MERCHANT=N; mend --split-merchant, for example acme=4")
-        splits.append((merchant, int(parts)))
-    return tuple(splits)
+        if merchant in splits:
+            raise ConfigInvalid(f"merchant `{merchant}` is split twice; name it once with --split-merchant")
+        splits[merchant] = int(parts)
+    return tuple(splits.items())

@@ -20,6 +20,9 @@ from transforms.values import KafkaRecord
 RANGE_RECORDS = 1000
 """Records per range; small enough to share a partition, large enough that opening it does not show."""
 
+_RANGE = tuple[int, tuple[str, int, int, int]]
+"""A number, and the topic, partition and offsets of a range."""
+
 
 class ReadUploads(beam.PTransform):
     """Spans → `KafkaRecord`, each with its broker timestamp as event time."""
@@ -44,7 +47,8 @@ class ReadUploads(beam.PTransform):
         """Ranges, spread over workers by number (a random key would make a replay's order differ)."""
         return (
             pipeline
-            | "List ranges" >> beam.Create(self._ranges)
+            # Without Beam's own reshuffle, and typed: one shape for any number of ranges, so that a savepoint fits.
+            | "List ranges" >> beam.Create(self._ranges, reshuffle=False).with_output_types(_RANGE)
             | "Spread ranges" >> beam.GroupByKey()
             | "Read records" >> beam.ParDo(_ReadRange(self._options, self._counter)).with_output_types(KafkaRecord)
         )

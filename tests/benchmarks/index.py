@@ -23,7 +23,7 @@ import numpy as np
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from transforms.coders import AvroCoder
-from transforms.duplicates import DuplicateOptions, FindDuplicate, kept_bytes
+from transforms.duplicates import SCOPES, DuplicateOptions, FindDuplicate
 from transforms.index.chunk import CHUNK_ROWS
 from transforms.index.decide import DuplicateIndex
 from transforms.index.limits import IndexLimits
@@ -142,7 +142,7 @@ def measure_stage(uploads: int, merchants: int, max_leaders: int) -> list[dict[s
             lines.append(
                 {
                     "uploads": number,
-                    "index_mb": round(kept_bytes() / 1e6, 1),
+                    "index_mb": round(SCOPES.nbytes / 1e6, 1),
                     "state_mb": round(
                         sum(map(len, (b for s in states.values() for bag in s[:2] for b in bag))) / 1e6, 1
                     ),

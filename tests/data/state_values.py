@@ -38,7 +38,7 @@ def state_values() -> dict[type, Any]:
     candidate = values.Candidate(record, upload, picture, mark, deleted=True, is_placeholder=True)
     text = samples.text(rules=("too_long",), attempt=2, seed=99, of=candidate)
     deletion = values.Deletion(record, "img-1", "shop", values.Task.INDEX)
-    read = values.KnownText(record, "shop", text)
+    read = values.KnownTexts(record, "shop", "img-1", values.Task.INDEX, (text,))
     arrival = values.Arrival(candidate=candidate, known=read, is_told=True)
     scaled = replace(candidate, picture=samples.picture(b"\xff\xd8\xff", frames=2))
     caption = samples.caption(scaled, (text,), (True,), "event", "img-0", 4, 3.5)
@@ -51,7 +51,10 @@ def state_values() -> dict[type, Any]:
         values.Inspected(record, upload, picture),
         candidate,
         deletion,
-        values.CachedText("shop", text),
+        values.CachedTexts(
+            *("shop", "img-1", values.Task.INDEX, "uploads", 3, 4_294_967_296, samples.NEW_YEAR_MS),
+            (text,),
+        ),
         read,
         arrival,
         values.Assignment("leader", values.Role.MEMBER, arrival),
@@ -64,7 +67,7 @@ def state_values() -> dict[type, Any]:
         caption,
         values.Finished(caption=caption),
         values.Refusal("event", record, upload, picture, text),
-        values.Tombstone(record, "img-1", ("key",)),
+        values.Tombstone(record, "img-1", "shop"),
         values.DeadLetter(record, "Fetch image", "image_missing", False, "message", "ImageMissing", "frames"),
         outgoing,
         values.Publication((outgoing,), (outgoing, outgoing)),

@@ -54,3 +54,36 @@ def test_a_range_is_delivered_again(scene: Callable[..., Scene]) -> None:
     case.release()
     case.wait_for_all()
     case.check(pending + 16)  # what was let out before is in nobody's state any more
+
+
+def test_a_job_that_started_warm_goes_on_from_its_savepoint(scene: Callable[..., Scene]) -> None:
+    case = scene()
+    cache = ("--cache-topic", f"cache-{case.name}")
+    case.kafka.create_topics({cache[1]: 2})
+    case.start(*cache)
+    case.release()
+    ids = case.uploads.leaders(6)
+    case.wait_for_all()
+    case.job.stop_with_savepoint(case.folder / "first")
+    asked = case.asked()
+
+    case.start(*cache, "--from", "latest")
+    case.wait(
+        lambda: case.tally().get("cache_learned", 0) == 12, "the texts of six pictures in two languages are known"
+    )
+    copies = case.uploads.copies(ids, 8)
+    case.wait_for_all()
+    savepoint = case.job.stop_with_savepoint(case.folder / "second")
+
+    case.start(*cache, "--resume", savepoint)
+    case.wait(lambda: case.job.checkpoints().restored == 1, "it went on from the savepoint")
+    copies += case.uploads.copies(ids, 8)
+    case.wait_for_all()
+    assert case.asked() == asked == 6
+    told = {caption["image_id"]: caption for caption in case.shop.captions()}
+    for copy in copies:
+        original = copy.partition("-")[0]
+        assert (told[copy]["origin"], told[copy]["duplicate_of"]) == ("REUSED", original)
+        assert [text["caption"] for text in told[copy]["texts"]] == [
+            text["caption"] for text in told[original]["texts"]
+        ]

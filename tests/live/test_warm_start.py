@@ -2,16 +2,22 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
+import apache_beam as beam
 import pytest
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from apache_beam.testing.util import assert_that
 from live.shop import Shop, near_copy, product_png
 
 from pipeline.config import Topics
+from pipeline.kafka.cached import ReadCache
 from pipeline.kafka.offsets import resolve
 from pipeline.kafka.positions import Uploads
 from pipeline.local.kafka import LocalKafka
 from pipeline.runners.embedded import run_embedded
 from transforms.captioner.api import CaptionerOptions
+from transforms.values import Arrival
 
 pytestmark = pytest.mark.broker
 
@@ -70,6 +76,25 @@ def test_another_merchant_and_another_model_find_nothing(jobs: Jobs) -> None:
     assert jobs.run(other)["generations"] == 3
     model.upload(*uploads(3))
     assert jobs.run(model, captioner=CaptionerOptions(kind="fake", model="fake-2"))["generations"] == 3
+
+
+def test_what_is_read_counts_as_seen_at_launch(jobs: Jobs) -> None:
+    first = jobs.shop()
+    first.upload(*uploads(3))
+    jobs.run(first)
+    spans = resolve(first.kafka, Uploads((jobs.cache,)))
+
+    def check(found: list[tuple[str, float]]) -> None:
+        assert sorted(found) == [(f"a{n}", 4e9) for n in range(3)]
+
+    with beam.Pipeline(runner=FnApiRunner()) as pipeline:
+        read = pipeline | ReadCache(first.kafka, spans, clock=lambda: 4e9)
+        assert_that(read | beam.Map(_with_time), check)
+
+
+def _with_time(arrival: Arrival, moment: Any = beam.DoFn.TimestampParam) -> tuple[str, float]:
+    assert arrival.known is not None
+    return arrival.known.image_id, float(moment)
 
 
 def test_a_deleted_image_s_texts_are_withdrawn_from_it(jobs: Jobs) -> None:

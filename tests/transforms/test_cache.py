@@ -1,7 +1,10 @@
 """Texts that jobs share, with a real Redis that is also slow, down, or somebody else's."""
 
 import logging
+import os
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -253,17 +256,44 @@ def test_a_text_whose_image_was_deleted_meanwhile_is_not_shared(
 @pytest.mark.parametrize(
     ("bad", "message"),
     [
-        ({"url": "http://host"}, "--cache"),
         ({"url": "redis://:hunter2@host"}, "--cache-password"),
+        ({"url": "redis:/user:hunter2@host"}, "--cache-password"),
+        ({"url": "redis://host?password=hunter2"}, "--cache-password"),
+        ({"url": "redis://host/0#hunter2"}, "--cache-password"),
+        ({"url": "http://hunter2"}, "mend --cache$"),
+        ({"url": "hunter2"}, "mend --cache$"),
+        ({"url": "REDIS://hunter2"}, "mend --cache$"),
+        ({"url": "redis:hunter2"}, "mend --cache$"),
+        ({"url": "redis://host:hunter2/0"}, "mend --cache$"),
+        ({"url": "redis://"}, "mend --cache$"),
+        ({"url": "unix://"}, "mend --cache$"),
         ({"url": "redis://host", "password": "hunter2"}, "--cache-password"),
         ({"url": "redis://host", "keep_seconds": 0}, "--cache-ttl"),
         ({"url": "redis://host", "timeout_seconds": 60}, "--cache-timeout"),
     ],
 )
 def test_options_are_checked_and_no_secret_is_told(bad: dict[str, object], message: str) -> None:
+    for good in ("redis://host", "redis://host:6379/3", "rediss://[::1]:6380", "unix:///run/redis.sock"):
+        assert CacheOptions(good).url == good
     with pytest.raises(ConfigInvalid, match=message) as raised:
         CacheOptions(**bad)  # type: ignore[arg-type]
     assert "hunter2" not in str(raised.value)
+
+
+def test_what_is_queued_when_the_process_ends_is_written(server: RedisServer) -> None:
+    raw(server).flushall()
+    words = (
+        "import sys\n"
+        "from data import samples\n"
+        "from test_cache import ASKED, TEXT\n"
+        "from transforms.cache import CacheOptions, cache_for\n"
+        "cache = cache_for(CacheOptions(sys.argv[1], timeout_seconds=1))\n"
+        "for n in range(50): cache.put(f'shop-{n}', ASKED, TEXT)\n"
+    )
+    here = Path(__file__).parent
+    path = os.pathsep.join((str(here), str(here.parent), str(here.parents[1])))
+    subprocess.run([sys.executable, "-c", words, server.url], check=True, env={**os.environ, "PYTHONPATH": path})
+    assert raw(server).dbsize() == 50
 
 
 def test_without_an_address_there_is_none(server: RedisServer) -> None:

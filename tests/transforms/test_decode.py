@@ -83,6 +83,7 @@ BAD = [
     ({"image": b"x"}, "event_invalid", "the event has `both` of uri and image"),
     ({"attributes": {str(n): "" for n in range(65)}}, "event_invalid", "the event has `65` attributes"),
     ({"languages": [f"x{n}" for n in range(17)]}, "event_invalid", "asks for `17` languages; name 1 to 16 BCP 47"),
+    ({"merchant": "acme\x1f0/4"}, "event_invalid", "merchant `acme\\x1f0/4` has a control character; leave it out"),
     ({"merchant": "m" * 257}, "event_invalid", "merchant has `257` characters; at most 256 are taken"),
     (
         {"attributes": {"title": "x" * 4097}},
@@ -149,6 +150,7 @@ def test_a_deletion_without_merchant(headers: dict[str, bytes | None]) -> None:
         (b"x" * 257, {}, "key of `257` characters"),
         (b"\xff\xfe", {}, "a deletion's key or merchant header is not `UTF-8`"),
         (b"img-1", {"merchant": b"\xff"}, "a deletion's key or merchant header is not `UTF-8`"),
+        (b"img-1", {"merchant": b"a\nb"}, "merchant `a\\nb` has a control character"),
     ],
 )
 def test_bad_deletions(key: bytes | None, headers: dict[str, bytes | None], words: str) -> None:

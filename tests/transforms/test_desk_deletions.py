@@ -53,7 +53,7 @@ def test_deleted_leader_takes_its_text_along() -> None:
 
 def test_unknown_image_gets_its_tombstone_at_once() -> None:
     with rig() as r:
-        assert only(r.arrive(deletion("nobody", 3))) == Tombstone(deletion("nobody", 3).record, "nobody")
+        assert only(r.arrive(deletion("nobody", 3))) == Tombstone(deletion("nobody", 3).record, "nobody", "shop")
         assert r.store.calls == ["read"]
 
 

@@ -141,6 +141,31 @@ def test_a_sampled_copy_is_captioned_and_compared() -> None:
         assert r.fake.submitted == 2
 
 
+def test_equal_bytes_are_not_sampled() -> None:
+    with audit_rig() as r:
+        r.lead(LEADER)
+        r.poll()
+        same = replace(LEADER, record=samples.record(7), upload=replace(LEADER.upload, image_id="same"))
+        for content in (replace(LEADER, record=samples.record(6)), same):
+            made = only(r.arrive(content))
+            assert isinstance(made, Caption)
+            assert made.flags == ()
+        assert (made.reused, made.duplicate_of) == ((True,), "lead")
+        assert r.fake.submitted == 1
+
+
+def test_a_sampled_copy_whose_original_went_meanwhile_is_compared_with_nothing() -> None:
+    with audit_rig() as r:
+        r.lead(LEADER)
+        r.poll()
+        r.gate.clear()
+        r.arrive(COPY)
+        r.arrive(samples.deletion("lead", 9))
+        r.gate.set()
+        made = captions(r.poll())["copy"]
+        assert (made.reused, made.duplicate_of, made.flags) == ((False,), None, ())
+
+
 def test_a_sampled_copy_that_is_told_the_same_agrees() -> None:
     answers = iter(["A red mug, on a table.", "a red mug on a table"])
     with audit_rig(script=lambda *_: next(answers)) as r:

@@ -1,13 +1,12 @@
 import logging
 from collections.abc import Iterator
-from itertools import pairwise
 from typing import Any
 
 import apache_beam as beam
 import pytest
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.testing.util import assert_that
-from apache_beam.utils.timestamp import Duration, Timestamp
+from apache_beam.utils.timestamp import Timestamp
 from data.samples import NEW_YEAR_MS, arrival, candidate, deletion, far, fingerprint
 
 from transforms import duplicates
@@ -274,9 +273,9 @@ def test_what_is_old_goes_when_its_time_has_come() -> None:
     old, young = candidate("a", b"A", far(1), 0), candidate("b", b"B", far(2), 3 * DAY)
     state.bundle(old, young)
     start = NEW_YEAR_MS // 1000
-    assert state.timer.at == Timestamp(start + 9 * DAY)
+    assert state.timer.at == Timestamp(start + 8 * DAY + 0.001)
     state.fire()
-    assert state.timer.at == Timestamp(start + 12 * DAY)
+    assert state.timer.at == Timestamp(start + 11 * DAY + 0.001)
     again = state.bundle(candidate("c", b"C", far(1), 10 * DAY), candidate("d", b"D", far(2), 10 * DAY))
     assert [a.role for a in again] == [Role.MEMBER, Role.MEMBER]
     assert again[0].leader_id == leader_id("shop", candidate("c", b"C").picture.sha256, "")
@@ -287,22 +286,25 @@ def test_a_quiet_scope_ends_without_a_timer() -> None:
     state = State(DuplicateOptions("job", limits=IndexLimits(keep_seconds=8 * DAY)))
     state.bundle(*many(5))
     state.fire()
+    assert (state.timer.at, len(state.journal)) == (Timestamp(NEW_YEAR_MS // 1000 + 8 * DAY + DAY // 8 + 0.001), 0)
+    state.fire()
     assert state.timer.at is None
     assert (len(state.journal), len(state.chunks)) == (0, 1)
     assert len(state.chunks[0]) < 100
 
 
-def test_uploads_that_are_older_than_the_index_keeps_do_not_turn_the_timer_for_ever() -> None:
+def test_the_timer_leaps_to_when_enough_will_be_too_old() -> None:
     state = State(DuplicateOptions("job", limits=IndexLimits(keep_seconds=8 * DAY)))
-    today = (candidate(f"i{n}", b"%d" % n, far(n), 100 * DAY) for n in range(20))
-    state.bundle(candidate("old", b"o", far(50)), *today)
+    old = (candidate(f"old{n}", b"o%d" % n, far(50 + n), -20_000 * DAY + n) for n in range(2))
+    today = (candidate(f"i{n}", b"%d" % n, far(n), 100 * DAY + n) for n in range(30))
+    state.bundle(*old, *today)
     before, fired = tally().get("index_trims", 0), []
-    for _ in range(4):
-        assert state.timer.at is not None
-        fired.append(state.timer.at)
+    while state.timer.at is not None:
+        fired.append(state.timer.at.micros // 1_000_000 - NEW_YEAR_MS // 1000)
         state.fire()
-    assert tally().get("index_trims", 0) == before  # one in twenty is not worth writing the others again
-    assert [later - earlier for earlier, later in pairwise(fired)] == [Duration(DAY)] * 3
+    # Two in thirty-two are not worth writing the others again; then some hours pass, in which more would have come.
+    assert fired == [-20_000 * DAY + 8 * DAY, 108 * DAY + 1, 108 * DAY + 1 + DAY // 8]
+    assert tally()["index_trims"] == before + 2
 
 
 def test_after_a_restart_the_timer_is_set_as_before() -> None:

@@ -151,7 +151,7 @@ def test_its_audit_records_come_with_it() -> None:
 
 
 def test_a_tombstone() -> None:
-    gone = Tombstone(record(12, b"img-1", None, {"traceparent": b"00-ab"}), "img-1")
+    gone = Tombstone(record(12, b"img-1", None, {"traceparent": b"00-ab"}), "img-1", "shop")
     done = encode()(Finished(tombstone=gone))
     (sent,) = done.records
     assert done.audits == ()
@@ -160,7 +160,7 @@ def test_a_tombstone() -> None:
     assert headers["ce_type"] == b"captionstream.caption.deleted.v1"
     assert headers["traceparent"] == b"00-ab"
     assert headers["ce_id"] == {h.name: h.value for h in encode()(Finished(tombstone=gone)).records[0].headers}["ce_id"]
-    other = encode()(Finished(tombstone=Tombstone(record(13, value=None), "img-1"))).records[0]
+    other = encode()(Finished(tombstone=Tombstone(record(13, value=None), "img-1", "shop"))).records[0]
     assert headers["ce_id"] != {h.name: h.value for h in other.headers}["ce_id"]
 
 

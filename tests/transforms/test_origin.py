@@ -59,5 +59,5 @@ def test_captions_and_audit_records_of_a_redriven_upload_are_the_same() -> None:
 def test_a_redriven_deletion_has_the_same_id() -> None:
     source = deletion("img-1", offset=9).record
     encode = Encode("captions", "r", True, Audit("audits", "r"), clock=lambda: 0)
-    once, twice = (encode.encode(Tombstone(each, "img-1")).records[0] for each in (source, redriven(source)))
+    once, twice = (encode.encode(Tombstone(each, "img-1", "shop")).records[0] for each in (source, redriven(source)))
     assert once.headers == twice.headers

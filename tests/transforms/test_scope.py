@@ -103,7 +103,7 @@ def test_what_a_part_was_told_is_in_its_state() -> None:
         told, decided = rebuilt.assign(arrived), index.assign(arrived)
         assert told == decided
         journal += decided[1]
-    assert {entry.kind for entry in journal} == {"leader", "member", "deleted", "elsewhere"}
+    assert {entry.kind for entry in journal} == {"leader", "member", "repeat", "deleted", "elsewhere"}
 
 
 @pytest.mark.parametrize("parts", [0, 1, 3, 128])

@@ -11,7 +11,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from transforms.index.kept import Kept
-from transforms.index.showings import DELETED, ELSEWHERE, Showing, content_word, image_word, last_deletion, shown
+from transforms.index.showings import (
+    DELETED,
+    ELSEWHERE,
+    Showing,
+    content_word,
+    image_word,
+    last_deletion,
+    shown,
+    task_number,
+)
 from transforms.origin import origin_of
 from transforms.similarity import exact_only
 from transforms.values import (
@@ -21,7 +30,7 @@ from transforms.values import (
     Deletion,
     IndexEntry,
     KafkaRecord,
-    KnownText,
+    KnownTexts,
     Role,
 )
 
@@ -56,7 +65,7 @@ class DuplicateIndex(Kept):
             candidate = replace(candidate, deleted=True)
         seen = self._seen(rows, content_word(sha256, veto))
         if seen is not None:
-            return self._follow(candidate, rows, seen, Role.MEMBER, None)
+            return self._follow(candidate, rows, seen, Role.MEMBER, "repeat")
         row = self._leaders.exact(sha256, veto)
         if row is None and not exact_only(upload.task):
             row = self._leaders.nearest(candidate.fingerprint, veto)
@@ -64,7 +73,7 @@ class DuplicateIndex(Kept):
             return self._follow(candidate, rows, self._leaders.id_of(row), Role.MEMBER, "member")
         if candidate.deleted:  # its picture must not stand for others: a group of its own
             own = leader_id(self._scope, sha256, f"{veto}\x00{candidate.record.coordinates()}")
-            return self._follow(candidate, rows, bytes.fromhex(own), Role.MEMBER, None)
+            return self._follow(candidate, rows, bytes.fromhex(own), Role.MEMBER, "repeat")
         found = bytes.fromhex(leader_id(self._scope, sha256, veto))
         # A leader that is gone may still have uploads pending under its id, and texts.
         is_known = self._has_forgotten or self._leaders.has_led(found)
@@ -88,24 +97,26 @@ class DuplicateIndex(Kept):
         rows: Sequence[tuple[int, Showing]],
         found: bytes,
         role: Role,
-        kind: str | None,
+        kind: str,
     ) -> tuple[list[Assignment], list[IndexEntry]]:
-        """The candidate joins a group; the one whose picture its image showed before is told. None: no news."""
-        if self._is_placeholder(found, is_new=kind is not None):
+        """The candidate joins a group; the one whose picture its image showed before is told."""
+        if kind == "member" and _is_in(rows, found):
+            kind = "repeat"
+        if self._is_placeholder(found, is_new=kind != "repeat"):
             candidate = replace(candidate, is_placeholder=True)
         assignments = [Assignment(found.hex(), role, Arrival(candidate=candidate))]
         if candidate.deleted:
             return assignments, []
         record, upload = candidate.record, candidate.upload
         before = shown(rows, upload.task)
+        later = -1 if before is None else self._showings.later_by(before, record)
         if before is not None and before.group != found:
-            if (later := self._showings.later_by(before, record)) > 0:
+            if later > 0:
                 return [], []  # its image shows another picture already: a caption would come out after that one's
             if later < 0:
                 word = Deletion(replace(record, value=None), upload.image_id, upload.merchant, upload.task)
                 assignments = [*_replaced(before, word), *assignments]
-                kind = kind or "member"
-        if kind is None:
+        if kind == "repeat" and later >= 0:  # delivered again
             return assignments, []
         entry = IndexEntry(
             self._sequence,
@@ -121,21 +132,25 @@ class DuplicateIndex(Kept):
         self._apply(entry)
         return assignments, [entry]
 
-    def _know(self, known: KnownText) -> tuple[list[Assignment], list[IndexEntry]]:
-        """A text of an earlier job belongs to the group of its picture, which it may found."""
-        record, text = known.record, known.text
-        deletion = last_deletion(self._showings.of(image_word(text.image_id)))
-        if deletion is not None and self._is_before(record, deletion):
+    def _know(self, known: KnownTexts) -> tuple[list[Assignment], list[IndexEntry]]:
+        """Texts of an earlier job belong to the group of their picture, which it may found."""
+        text, rows = known.texts[0], self._showings.of(image_word(known.image_id))
+        deletion = last_deletion(rows)
+        if deletion is not None and self._is_before(known.record, deletion):
             return [], []
+        seen = self._seen(rows, content_word(text.sha256, text.veto))
+        if seen is not None:
+            return [Assignment(seen.hex(), Role.KNOWN, Arrival(known=known))], []
         row = self._leaders.exact(text.sha256, text.veto)
-        if row is None:
+        if row is None and not exact_only(known.task):
             row = self._leaders.nearest(text.fingerprint, text.veto)
         if row is None:
             kind, found, mark = "leader", leader_id(self._scope, text.sha256, text.veto), text.fingerprint
         else:
-            kind, found, mark = "member", self._leaders.id_of(row).hex(), None
-        place = _place(record)
-        entry = IndexEntry(self._sequence, kind, found, text.image_id, text.sha256, text.veto, mark, *place)
+            found, mark = self._leaders.id_of(row).hex(), None
+            kind = "repeat" if _is_in(rows, bytes.fromhex(found)) else "member"
+        place = _place(known.record)
+        entry = IndexEntry(self._sequence, kind, found, known.image_id, text.sha256, text.veto, mark, *place)
         self._apply(entry)
         return [Assignment(found, Role.KNOWN, Arrival(known=known))], [entry]
 
@@ -153,7 +168,9 @@ class DuplicateIndex(Kept):
         record = deletion.record
         rows = [row for row in self._showings.of(image_word(deletion.image_id)) if row[1].kind != DELETED]
         groups = {showing.group.hex() for _, showing in rows if showing.kind != ELSEWHERE}
-        is_late = any(self._showings.later_by(showing, record) > 0 for _, showing in rows)
+        # What an earlier job captioned (no task) may be later than what this one has read so far.
+        uploads = [showing for _, showing in rows if showing.task != task_number(None)]
+        is_late = any(self._showings.later_by(showing, record) > 0 for showing in uploads)
         entry = IndexEntry(self._sequence, "deleted", "", deletion.image_id, b"", "", None, *_place(record))
         self._apply(entry)
         if is_late:  # a replay's ranges come out of order: a tombstone now would withdraw what came after it
@@ -167,6 +184,11 @@ class DuplicateIndex(Kept):
         if self._showings.places[deletion.place] == (origin.topic, origin.partition):
             return origin.offset < deletion.offset
         return record.timestamp_ms <= deletion.timestamp_ms
+
+
+def _is_in(rows: Sequence[tuple[int, Showing]], found: bytes) -> bool:
+    """Whether an image with these rows is in the group."""
+    return any(showing.group == found for _, showing in rows)
 
 
 def _replaced(before: Showing | None, word: Deletion) -> list[Assignment]:

@@ -16,6 +16,7 @@ from transforms.index.showings import (
     ELSEWHERE,
     LEADER,
     MEMBER,
+    REPEAT,
     Showing,
     Showings,
     content_word,
@@ -26,7 +27,7 @@ from transforms.index.showings import (
 from transforms.similarity import SimilarityRule
 from transforms.values import IndexChunk, IndexEntry
 
-_KINDS = {"member": MEMBER, "leader": LEADER, "deleted": DELETED, "elsewhere": ELSEWHERE}
+_KINDS = {"member": MEMBER, "leader": LEADER, "deleted": DELETED, "elsewhere": ELSEWHERE, "repeat": REPEAT}
 _NO_GROUP = bytes(16)
 
 
@@ -75,9 +76,16 @@ class Kept:
         return self._showings.count - self._packed
 
     @property
-    def oldest_ms(self) -> int | None:
-        """Milliseconds since the epoch of the oldest row; None without rows."""
-        return int(self._showings.records["timestamp_ms"].min()) if self._showings.count else None
+    def ageing_ms(self) -> int | None:
+        """When the rows that must be too old for `is_aged` were sent, the newest of them: milliseconds since the epoch.
+
+        None without rows.
+        """
+        rows = self._showings.count
+        if not rows:
+            return None
+        newest = -(-rows // SLACK) - 1
+        return int(np.partition(self._showings.records["timestamp_ms"], newest)[newest])
 
     def stale(self, version: int) -> int:
         """Count the leaders that another version of the fingerprint made: they are found by their bytes only."""
@@ -90,19 +98,22 @@ class Kept:
 
     def is_over_cap(self) -> bool:
         """Whether `trimmed` would drop something for lack of room."""
-        founded, cap = self._leaders.count, self._limits.max_leaders
-        return max(founded, self._showings.count - founded) > cap + cap // SLACK
+        founded, elsewhere, cap = self._leaders.count, self._showings.elsewhere, self._limits.max_leaders
+        return max(founded, elsewhere, self._showings.count - founded - elsewhere) > cap + cap // SLACK
 
-    def expired(self, before_ms: float) -> int:
-        """Count the rows that are older."""
-        return int((self._showings.records["timestamp_ms"] < before_ms).sum())
+    def is_aged(self, before_ms: float) -> bool:
+        """Whether an eighth of the rows is older: all that is kept has to be written again."""
+        ageing_ms = self.ageing_ms
+        return ageing_ms is not None and ageing_ms < before_ms
 
     def trimmed(self, before_ms: float) -> tuple[Self, list[IndexChunk]]:
         """Drop what is older or beyond a cap; the index of the rest, and the chunks that replace all state."""
         records, leads = self._showings.records, self._showings.leads
         keep = (records["timestamp_ms"] >= before_ms) & ((leads >= 0) | ~self._showings.is_gone)
-        _drop_oldest(keep, leads >= 0, self._limits.max_leaders)
-        _drop_oldest(keep, leads < 0, self._limits.max_leaders)
+        elsewhere = records["kind"] == ELSEWHERE
+        _drop_repeated(keep, elsewhere | (records["kind"] == REPEAT), records)
+        for part in (leads >= 0, elsewhere, (leads < 0) & ~elsewhere):
+            _drop_oldest(keep, part, self._limits.max_leaders)
         kept = leads[keep]
         kept = kept[kept >= 0]
         rest = type(self)(self._scope, self._rule, self._limits)
@@ -126,15 +137,16 @@ class Kept:
         return self._sequence - 1
 
     def _count_members(self) -> None:
-        kinds = self._showings.records["kind"]
-        self._leaders.join_all(self._showings.records["group"][(kinds == MEMBER) & ~self._showings.is_gone])
+        records = self._showings.records
+        joined = np.flatnonzero((records["kind"] == MEMBER) & ~self._showings.is_gone)
+        self._leaders.count_all(np.flatnonzero(self._showings.leads >= 0), joined, records["group"][joined])
 
     def _apply(self, entry: IndexEntry) -> None:
         self._sequence = entry.sequence + 1
         kind = _KINDS[entry.kind]
         showing = Showing(
             image_word(entry.image_id),
-            content_word(entry.sha256, entry.veto) if kind in (MEMBER, LEADER) else 0,
+            content_word(entry.sha256, entry.veto) if kind in (MEMBER, LEADER, REPEAT) else 0,
             bytes.fromhex(entry.leader_id) or _NO_GROUP,
             self._showings.place(entry.topic, entry.partition),
             entry.offset,
@@ -145,14 +157,15 @@ class Kept:
         if kind == LEADER:
             if entry.fingerprint is None:
                 raise ValueError(f"journal entry of leader `{entry.leader_id}` has no fingerprint")
-            leads = self._leaders.add(showing.group, entry.sha256, entry.fingerprint, entry.veto)
+            row = self._showings.count
+            leads = self._leaders.add(showing.group, entry.sha256, entry.fingerprint, entry.veto, row)
             self._showings.add(showing, leads)
             return
         row = self._showings.add(showing)
         if kind == DELETED:
             self._forget(row)
         elif kind == MEMBER:
-            self._leaders.join(showing.group)
+            self._leaders.join(showing.group, row)
 
     def _forget(self, deletion: int) -> None:
         """Remove the image's uploads before a deletion; as a leader its group gets no new members."""
@@ -160,10 +173,22 @@ class Kept:
         for row, showing in self._showings.of(last.image):
             if row < deletion and showing.kind != DELETED and precedes(showing, last):
                 leader = self._showings.remove(row)
-                if leader is None:
-                    self._leaders.join(showing.group, -1)
-                else:
+                if leader is not None:
                     self._leaders.withdraw(leader)
+                elif showing.kind == MEMBER:
+                    self._leaders.join(showing.group, row, -1)
+
+
+def _drop_repeated(keep: NDArray[np.bool_], kind: NDArray[np.bool_], records: NDArray[np.void]) -> None:
+    """Of an image, task and group the newest of these rows says all that the older ones do."""
+    rows = np.flatnonzero(keep & kind)
+    images, tasks = records["image"][rows], records["task"][rows]
+    groups = np.unique(records["group"][rows], return_inverse=True)[1] if len(rows) else rows
+    order = np.lexsort((records["timestamp_ms"][rows], groups, tasks, images))
+    same = np.ones(max(0, len(rows) - 1), bool)
+    for column in (groups, tasks, images):
+        same &= column[order][1:] == column[order][:-1]
+    keep[rows[order[:-1][same]]] = False
 
 
 def _drop_oldest(keep: NDArray[np.bool_], kind: NDArray[np.bool_], cap: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,6 +72,8 @@ class Leaders:
             self._records[: self.count], self._veto[: self.count] = records, veto
         self._hashes = np.ascontiguousarray(self._records["hash"])
         self._members = np.zeros(room, np.int32)
+        self._since = np.zeros(room, np.int32)
+        """The row among the showings from which on uploads are counted: where the first leader of this id lies."""
         self._by_content = Keys(_words(self.records["sha256"]))
         self._by_id = Keys(_words(self.records["id"]))
 
@@ -87,7 +90,8 @@ class Leaders:
     @property
     def nbytes(self) -> int:
         """Memory, about."""
-        columns = (self._records, self._veto, self._hashes, self._members, self._by_content, self._by_id)
+        columns: tuple[NDArray[Any] | Keys, ...] = (self._records, self._veto, self._hashes, self._members)
+        columns += (self._since, self._by_content, self._by_id)
         return sum(column.nbytes for column in columns)
 
     def exact(self, sha256: bytes, veto: str) -> int | None:
@@ -135,34 +139,41 @@ class Leaders:
         return int(((self.records["version"] != version) & ~self.records["is_gone"]).sum())
 
     def members(self, row: int) -> int:
-        """How many uploads joined it, as far as they are remembered."""
+        """How many images joined it, as far as they are remembered."""
         return int(self._members[row])
 
-    def join(self, leader_id: bytes, by: int = 1) -> None:
-        """Count an upload that joined the group, or with -1 one that left it."""
+    def join(self, leader_id: bytes, showing: int, by: int = 1) -> None:
+        """Count the image of a row among the showings that joined the group, or with -1 one that left it."""
         rows = self._rows_of(leader_id)
-        if rows:
+        if rows and showing > self._since[rows[-1]]:
             self._members[rows[-1]] += by
 
-    def join_all(self, leader_ids: NDArray[np.void]) -> None:
-        """Like `join` for each of many, at once, from nothing."""
-        ids, counts = np.unique(_words(leader_ids), return_counts=True)
+    def count_all(self, founded: NDArray[np.intp], joined: NDArray[np.intp], groups: NDArray[np.void]) -> None:
+        """Count anew: leader n lies in row ``founded[n]`` of the showings, row ``joined[n]`` joined ``groups[n]``."""
         held = _words(self.records["id"])
-        order = held.argsort(kind="stable")
-        places = held[order].searchsorted(ids, "right") - 1
-        known = (places >= 0) & (held[order][places] == ids) if len(held) else np.zeros(len(ids), bool)
-        self._members[order[places[known]]] = counts[known]
+        names, first, which = np.unique(held, return_index=True, return_inverse=True)
+        self._since[: self.count] = founded[first][which]
+        self._members[: self.count] = 0
+        if not len(names):
+            return
+        wanted = _words(groups)
+        found = np.minimum(names.searchsorted(wanted), len(names) - 1)
+        counted = (names[found] == wanted) & (joined > founded[first][found])
+        last = len(held) - 1 - np.unique(held[::-1], return_index=True)[1]
+        self._members[last] = np.bincount(found[counted], minlength=len(names))
 
-    def add(self, leader_id: bytes, sha256: bytes, mark: Fingerprint, veto: str) -> int:
-        """Append a leader; its row."""
+    def add(self, leader_id: bytes, sha256: bytes, mark: Fingerprint, veto: str, showing: int) -> int:
+        """Append a leader, whose row among the showings is ``showing``; its own row."""
         row = self.count
         if row == len(self._records):
             self._records = np.concatenate((self._records, np.zeros_like(self._records)))
             self._veto = np.concatenate((self._veto, np.zeros_like(self._veto)))
             self._hashes = np.concatenate((self._hashes, np.zeros_like(self._hashes)))
             self._members = np.concatenate((self._members, np.zeros_like(self._members)))
+            self._since = np.concatenate((self._since, np.zeros_like(self._since)))
         before = self._rows_of(leader_id)  # a leader that was deleted: its members are still a group
         self._members[row] = self._members[before[-1]] if before else 0
+        self._since[row] = self._since[before[-1]] if before else showing
         phash = int.from_bytes(mark.phash, "big")
         lab = np.frombuffer(mark.lab, np.int8).reshape(64, 3)
         self._records[row] = (phash, lab, sha256, leader_id, mark.quality, mark.version, False)

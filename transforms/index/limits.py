@@ -15,7 +15,7 @@ class IndexLimits:
     """How much of a scope is remembered. What is forgotten costs one more caption."""
 
     keep_seconds: float = 60 * 24 * 3600.0
-    """Event time for which an upload is remembered, and up to an eighth longer."""
+    """Event time for which an upload is remembered. Older ones are dropped when they are an eighth of all."""
     max_leaders: int = 300_000
     """Per scope, about 150 MB; beyond it, and an eighth, the oldest are dropped. As many copies and deletions are kept
     beside them: a placeholder has millions."""

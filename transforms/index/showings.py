@@ -14,9 +14,9 @@ from transforms.index.leaders import word
 from transforms.origin import origin_of
 from transforms.values import KafkaRecord, Task
 
-MEMBER, LEADER, DELETED, WITHDRAWN, ELSEWHERE = range(5)
+MEMBER, LEADER, DELETED, WITHDRAWN, ELSEWHERE, REPEAT = range(6)
 """Kinds of a row: an upload that joined a group, one that founded it, a deletion, a founder that was deleted, an upload
-that went to another part of a split merchant."""
+that went to another part of a split merchant, an upload whose image was in the group already."""
 
 SHOWING = np.dtype(
     [
@@ -43,9 +43,9 @@ class Showing(NamedTuple):
     image: int
     """Digest of the image id."""
     content: int
-    """Digest of the picture's bytes and the upload's veto attributes."""
+    """Digest of the picture's bytes and the upload's veto attributes; 0 where there is no picture."""
     group: bytes
-    """Leader id, 16 bytes."""
+    """Leader id, 16 bytes; zeros where there is none."""
     place: int
     """Number of the topic and partition."""
     offset: int
@@ -86,6 +86,8 @@ class Showings:
         self._leads = np.where(founds, np.cumsum(founds) - 1, -1).astype(np.int32)
         self._is_gone = kinds == WITHDRAWN
         self._by_image = Keys(self.records["image"].copy())
+        self.elsewhere = int((self.records["kind"] == ELSEWHERE).sum())
+        """Rows of that kind: a part of a split merchant has many."""
 
     @property
     def records(self) -> NDArray[np.void]:
@@ -129,6 +131,7 @@ class Showings:
         self._records[row] = tuple(showing)
         self._leads[row] = leads
         self._by_image.add(showing.image, row)
+        self.elsewhere += showing.kind == ELSEWHERE
         self.count += 1
         return row
 

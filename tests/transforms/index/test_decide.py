@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from data.samples import arrival, candidate, deletion, far, fingerprint, record
+from data.samples import arrival, candidate, deletion, far, fingerprint, record, text
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,8 +13,20 @@ from transforms.errors import ConfigInvalid
 from transforms.index.decide import DuplicateIndex, leader_id
 from transforms.index.leaders import LEADER
 from transforms.index.limits import IndexLimits
+from transforms.index.showings import ELSEWHERE, REPEAT, Showing
+from transforms.index.showings import LEADER as LEADER_KIND
 from transforms.similarity import SimilarityRule
-from transforms.values import Arrival, Assignment, Candidate, Deletion, IndexChunk, IndexEntry, Role, Task
+from transforms.values import (
+    Arrival,
+    Assignment,
+    Candidate,
+    Deletion,
+    IndexChunk,
+    IndexEntry,
+    KnownTexts,
+    Role,
+    Task,
+)
 
 RULE = SimilarityRule()
 NEAR = fingerprint(0)
@@ -286,7 +298,7 @@ def test_scopes_do_not_share_leader_ids() -> None:
 
 STEPS = st.lists(
     st.tuples(
-        st.sampled_from(["upload"] * 4 + ["delete"]),
+        st.sampled_from(["upload"] * 4 + ["delete", "know"]),
         st.integers(0, 4),  # image
         st.integers(0, 5),  # content, which also gives the hash
         st.sampled_from([{}, {"colour": "red"}, {"colour": "blue"}]),
@@ -301,20 +313,21 @@ STEPS = st.lists(
 @settings(max_examples=200, deadline=None)
 @given(steps=STEPS, seed=st.integers(0, 2**16))
 def test_an_index_rebuilt_from_its_state_decides_alike(steps: list[Any], seed: int) -> None:
-    live, dice, new = DuplicateIndex("shop", RULE), random.Random(seed), set()
+    limits = IndexLimits(placeholder_after=3, max_leaders=4)
+    live, dice, new = DuplicateIndex("shop", RULE, limits), random.Random(seed), set()
     chunks: list[IndexChunk] = []
     journal: list[IndexEntry] = []
     for kind, image, content, attributes, task, offset, partition in steps:
         quality = 40 if content == 5 else 90
         mark = fingerprint((1 << (3 * content)) - 1, quality=quality)
-        arrived: Candidate | Deletion = deletion(f"i{image}", offset, partition)
-        if kind == "upload":
-            arrived = candidate(
-                f"i{image}", bytes([content]), mark, offset, partition, attributes=attributes, task=task
-            )
+        upload = candidate(f"i{image}", bytes([content]), mark, offset, partition, attributes=attributes, task=task)
+        arrived = arrival(upload if kind == "upload" else deletion(f"i{image}", offset, partition))
+        if kind == "know":
+            written_for = replace(text(of=upload), veto=RULE.veto_key(upload.upload))
+            arrived = Arrival(known=KnownTexts(upload.record, "shop", f"i{image}", task, (written_for,)))
         state = [CODER.decode(CODER.encode(chunk)) for chunk in dice.sample(chunks, len(chunks))]
-        rebuilt = DuplicateIndex("shop", RULE, None, state, dice.sample(journal, len(journal)))
-        told, decided = rebuilt.assign(arrival(arrived)), live.assign(arrival(arrived))
+        rebuilt = DuplicateIndex("shop", RULE, limits, state, dice.sample(journal, len(journal)))
+        told, decided = rebuilt.assign(arrived), live.assign(arrived)
         assert told == decided
         journal += decided[1]
         assert live.unpacked == len(journal)
@@ -322,7 +335,7 @@ def test_an_index_rebuilt_from_its_state_decides_alike(steps: list[Any], seed: i
         if written == 0:
             chunks.append(live.pack())
             journal = []
-        elif written == 1:
+        elif written == 1 or live.is_over_cap():
             (live, chunks), journal = live.trimmed(float("-inf")), []
         for assigned in decided[0]:
             if assigned.role is Role.NEW_LEADER:
@@ -444,17 +457,56 @@ def test_a_picture_that_many_images_show_is_a_placeholder_from_then_on() -> None
     assert not again.arrival.candidate.is_placeholder
 
 
-def test_counting_what_joined_each_leader_is_the_same_after_a_rebuild() -> None:
-    dice, index = random.Random(3), DuplicateIndex("shop", RULE)
-    for offset in range(300):
-        index.assign(arrival(candidate(f"i{offset}", b"%d" % offset, far(dice.randrange(20)), offset)))
-        if offset % 50 == 49:
-            index.assign(arrival(deletion(f"i{dice.randrange(offset)}", offset)))
-    rebuilt = DuplicateIndex("shop", RULE, None, [index.pack()])
-    count = index._leaders.count
-    assert count >= 20
-    alive = [row for row in range(count) if not index._leaders.records[row]["is_gone"]]
-    assert [rebuilt._leaders.members(row) for row in alive] == [index._leaders.members(row) for row in alive]
+def test_an_image_is_counted_once_for_a_placeholder() -> None:
+    index, blank = DuplicateIndex("shop", RULE, IndexLimits(placeholder_after=3)), fingerprint(quality=3)
+    index.assign(arrival(candidate("a", b"no image", blank, 0)))
+    for offset in range(1, 20, 2):  # one image, to and fro
+        index.assign(arrival(candidate("b", b"no image", blank, offset)))
+        index.assign(arrival(candidate("b", b"its picture", far(1), offset + 1)))
+    flags = []
+    for offset, image in ((30, "b"), (31, "c"), (32, "b")):
+        *_, told = index.assign(arrival(candidate(image, b"no image", blank, offset)))[0]
+        assert told.arrival.candidate is not None
+        flags.append(told.arrival.candidate.is_placeholder)
+    assert flags == [False, True, True]
+
+
+def test_a_picture_that_an_image_shows_for_another_task_is_replaced_there_too() -> None:
+    scope = Scope()
+    shown = [
+        scope.one(candidate("a", b"A", far(1), n, task=task)) for n, task in enumerate((Task.INDEX, Task.DESCRIBE))
+    ]
+    assert shown[0].leader_id == shown[1].leader_id
+    assert [entry.kind for entry in scope.journal] == ["leader", "repeat"]
+    replaced, _ = scope.all(candidate("a", b"B", far(2), 5))
+    assert (replaced.role, replaced.leader_id) == (Role.REPLACED, shown[0].leader_id)
+
+
+def test_of_uploads_again_and_words_of_other_parts_the_newest_is_kept() -> None:
+    index = DuplicateIndex("shop", RULE, IndexLimits(max_leaders=10))
+    index.assign(arrival(candidate("a", b"A", far(1), 0)))
+    for offset in range(1, 9):
+        index.assign(arrival(candidate("a", b"A", far(1), offset)))
+    for offset in range(20, 29):
+        index.assign(arrival(replace(deletion("b", offset), task=Task.DESCRIBE)))
+    assert not index.is_over_cap()
+    rest, _ = index.trimmed(float("-inf"))
+    kinds = [(Showing(*row.item()).kind, row["offset"]) for row in rest._showings.records]
+    assert kinds == [(LEADER_KIND, 0), (REPEAT, 8), (ELSEWHERE, 28)]
+
+
+def test_words_of_other_parts_do_not_crowd_out_copies() -> None:
+    index = DuplicateIndex("shop", RULE, IndexLimits(max_leaders=8))
+    first = index.assign(arrival(candidate("a", b"A", far(1), 0)))[0][0]
+    index.assign(arrival(candidate("copy", b"A", far(1), 1)))
+    for offset in range(2, 12):
+        index.assign(arrival(replace(deletion(f"i{offset}", offset), task=Task.DESCRIBE)))
+    assert index.is_over_cap()
+    rest, _ = index.trimmed(float("-inf"))
+    assert not rest.is_over_cap()
+    assert rest.unpacked == 0
+    told = rest.assign(arrival(deletion("copy", 20)))[0]
+    assert [(one.role, one.leader_id) for one in told] == [(Role.DELETION, first.leader_id)]
 
 
 def test_colour_variants_are_one_picture_where_that_is_asked_for() -> None:
