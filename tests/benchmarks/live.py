@@ -244,6 +244,7 @@ def _watch(job: Job, output: Output, feeder: Any, total: int, options: argparse.
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in what a shell runs in the background
     parser = argparse.ArgumentParser(description="The live job at a steady rate")
     parser.add_argument("--rate", type=float, default=120)
     parser.add_argument("--seconds", type=float, default=60)
