@@ -19,6 +19,7 @@
     │   ├── ImageBomb               image_bomb
     │   ├── ImageTooManyFrames      image_too_many_frames
     │   ├── ImageCorrupt            image_corrupt
+    │   ├── PromptTooLong           prompt_too_long
     │   ├── CaptionRejected         caption_rejected            retryable
     │   ├── CaptionFailed           caption_failed              retryable
     │   ├── RecordTooLarge          record_too_large
@@ -157,6 +158,12 @@ class ImageCorrupt(InputError):
     """The format is right but the data is truncated or damaged."""
 
     code = "image_corrupt"
+
+
+class PromptTooLong(InputError):
+    """The prompt with the upload's attributes, the picture and the answer are more tokens than a slot holds."""
+
+    code = "prompt_too_long"
 
 
 class CaptionRejected(InputError):

@@ -19,7 +19,7 @@ from typing import Protocol
 
 from transforms.errors import ConfigInvalid
 
-KINDS = ("fake", "huggingface")
+KINDS = ("engine", "fake", "huggingface")
 DTYPES = ("float32", "bfloat16")
 
 
@@ -52,6 +52,8 @@ class Sampling:
     temperature: float = 0.0
     top_p: float = 1.0
     seed: int = 0
+    top_k: int = 0
+    """Only so many of the likeliest tokens are drawn from; 0: all."""
 
     def __post_init__(self) -> None:
         """Raise `ConfigInvalid` on values that no sampler accepts."""
@@ -59,6 +61,8 @@ class Sampling:
             raise ConfigInvalid(f"temperature `{self.temperature}` is negative; use 0 for greedy decoding")
         if not 0 < self.top_p <= 1:
             raise ConfigInvalid(f"top_p `{self.top_p}` is outside (0, 1]; use 1 to switch it off")
+        if self.top_k < 0:
+            raise ConfigInvalid(f"top_k `{self.top_k}` is negative; use 0 to switch it off")
 
     @property
     def greedy(self) -> bool:
@@ -67,7 +71,7 @@ class Sampling:
 
     def key(self) -> str:
         """Part of the reuse key. The seed is left out: it changes with each retry, the policy does not."""
-        return f"t{self.temperature:g},p{self.top_p:g}"
+        return f"t{self.temperature:g},p{self.top_p:g}" + (f",k{self.top_k}" if self.top_k else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +97,8 @@ class Completion:
     input_tokens: int
     """Prompt tokens, visual tokens included."""
     output_tokens: int
+    mean_logprob: float | None = None
+    """Mean log-probability of the tokens, where it was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,12 +149,18 @@ class CaptionerOptions:
     revision: str = ""
     """Hub revision; for a directory it is recorded as given."""
     slots: int = 8
-    """Pictures per micro-batch."""
+    """Answers at once; fewer where a card has no room for so many."""
     dtype: str = "float32"
     """One of `DTYPES`; bfloat16 on CPU is slower than float32."""
     device: str = "cpu"
     max_pixels: int = 768 * 768
     """Pixel cap per picture before it is cut into patches; the model's own default of 16.7 M is far too slow."""
+    text_tokens: int = 1024
+    """Tokens of a prompt and its answer, beside the picture's: the engine keeps room for them."""
+    memory_fraction: float = 0.9
+    """Of a card that the engine may fill."""
+    prepare_threads: int = 1
+    """Threads of the engine that decode and cut pictures."""
     download: bool = False
     """Allow the model hub to be asked; off, nothing leaves the machine."""
 
@@ -162,5 +174,11 @@ class CaptionerOptions:
             raise ConfigInvalid(f"dtype `{self.dtype}` is not supported; --dtype takes {' or '.join(DTYPES)}")
         if self.slots < 1:
             raise ConfigInvalid(f"slots `{self.slots}` must be at least 1; mend --slots")
+        if self.text_tokens < 64:
+            raise ConfigInvalid(f"text tokens `{self.text_tokens}` hold no prompt and answer; mend --text-tokens")
+        if not 0.1 <= self.memory_fraction <= 1:
+            raise ConfigInvalid(f"memory fraction `{self.memory_fraction:g}` is not 0.1 to 1; mend --memory-fraction")
+        if self.prepare_threads < 1:
+            raise ConfigInvalid(f"prepare threads `{self.prepare_threads}` must be at least 1; mend --prepare-threads")
         if self.max_pixels < 32 * 32:
             raise ConfigInvalid(f"max pixels `{self.max_pixels}` is below one visual token; mend --max-pixels")

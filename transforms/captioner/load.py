@@ -14,6 +14,10 @@ def create(options: CaptionerOptions) -> Captioner:
         from transforms.captioner.fake import FakeCaptioner
 
         return FakeCaptioner(slots=options.slots)
+    if options.kind == "engine":
+        from transforms.captioner.engine.captioner import EngineCaptioner
+
+        return EngineCaptioner(options)
     if ":" in options.kind:
         return _own(options)
     from transforms.captioner.huggingface import HuggingFaceCaptioner

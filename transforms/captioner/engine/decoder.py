@@ -1,0 +1,81 @@
+"""The text model: weights of a stock checkpoint, merged, and one function for a layer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn.functional as F  # noqa: N812 - its name everywhere
+
+from transforms.captioner.engine.rotary import rotate
+
+Attend = Callable[[int, torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
+"""(layer, query [tokens, heads, width], key, value [tokens, key heads, width]) → [tokens, heads * width]."""
+
+
+class Layer(NamedTuple):
+    """Matrices of a layer, [in, out]; the weight of the norm before each is folded into it."""
+
+    query_key_value: torch.Tensor
+    out: torch.Tensor
+    norms: torch.Tensor
+    """Of queries and keys, [heads + key heads, width]."""
+    gate_up: torch.Tensor
+    down: torch.Tensor
+
+
+class Decoder:
+    """Knows no cache and no schedule: attention is given to it."""
+
+    def __init__(self, language_model: Any, head: Any, config: Any) -> None:
+        """Take a stock ``language_model`` and its output layer apart: it is not usable afterwards."""
+        self.heads, self.key_heads = config.num_attention_heads, config.num_key_value_heads
+        self.width = config.head_dim
+        self.eps = config.rms_norm_eps
+        self.embedding: torch.Tensor = language_model.embed_tokens.weight
+        self.head = _folded(language_model.norm, head)
+        self.layers = []
+        for number, stock in enumerate(language_model.layers):
+            self.layers.append(self._merge(stock))
+            language_model.layers[number] = torch.nn.Identity()  # frees what was copied, layer by layer
+
+    def layer(self, number: int, x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor, attend: Attend) -> torch.Tensor:
+        """Hidden states [tokens, hidden] after one layer. ``cos`` and ``sin``: [tokens, 1, width]."""
+        weights = self.layers[number]
+        states = torch.mm(normalised(x, self.eps), weights.query_key_value).view(len(x), -1, self.width)
+        turned = normalised(states[:, : -self.key_heads], self.eps).mul_(weights.norms)
+        turned = rotate(turned, cos, sin)
+        seen = attend(number, turned[:, : self.heads], turned[:, self.heads :], states[:, -self.key_heads :])
+        x = torch.addmm(x, seen, weights.out)
+        gate, up = torch.mm(normalised(x, self.eps), weights.gate_up).chunk(2, -1)
+        return torch.addmm(x, F.silu(gate).mul_(up), weights.down)
+
+    def logits(self, x: torch.Tensor) -> torch.Tensor:
+        """Scores of every token of the vocabulary, [tokens, vocabulary]."""
+        return torch.mm(normalised(x, self.eps), self.head)
+
+    def _merge(self, stock: Any) -> Layer:
+        attention, perceptron = stock.self_attn, stock.mlp
+        norms = (attention.q_norm.weight.expand(self.heads, -1), attention.k_norm.weight.expand(self.key_heads, -1))
+        return Layer(
+            _folded(stock.input_layernorm, attention.q_proj, attention.k_proj, attention.v_proj),
+            attention.o_proj.weight.T.contiguous(),
+            torch.cat(norms),
+            _folded(stock.post_attention_layernorm, perceptron.gate_proj, perceptron.up_proj),
+            perceptron.down_proj.weight.T.contiguous(),
+        )
+
+
+def normalised(x: torch.Tensor, eps: float) -> torch.Tensor:
+    """Root-mean-square normalisation without a weight; in float32 whatever the dtype, as the stock module does."""
+    wide = x.float()
+    length = torch.linalg.vector_norm(wide, dim=-1, keepdim=True)  # twice as fast on a CPU as F.rms_norm
+    scaled = wide * length.square_().mul_(1 / x.shape[-1]).add_(eps).rsqrt_()
+    return scaled.to(x.dtype)
+
+
+def _folded(norm: Any, *linears: Any) -> torch.Tensor:
+    stacked: Sequence[torch.Tensor] = [linear.weight for linear in linears]
+    weight = torch.cat(list(stacked)).float() * norm.weight.float()
+    return weight.T.contiguous().to(stacked[0].dtype)

@@ -1,0 +1,231 @@
+"""Requests join and leave between decode steps. No threads and no futures: whoever calls `Engine.step` drives it."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+
+from transforms.captioner.engine.admission import Admission, AdmissionRule
+from transforms.captioner.engine.choosing import choose
+from transforms.captioner.engine.fair import FairQueue
+from transforms.captioner.engine.jobs import Answer, Counters, Job
+from transforms.captioner.engine.steps import Joining, Steps
+
+ROUND = 2048
+"""Tokens that each source may have computed before it is the next one's turn."""
+
+
+class _Step(NamedTuple):
+    """Tokens that were computed, perhaps not yet."""
+
+    tokens: torch.Tensor
+    chances: torch.Tensor | None
+    grown: list[tuple[int, int, Job, Answer]]
+    """Row of the tokens, slot, and whose it is."""
+
+
+class Engine:
+    """Holds jobs from `add` until `step` returns them. Not thread-safe."""
+
+    def __init__(
+        self,
+        steps: Steps,
+        stop_ids: Sequence[int],
+        rule: AdmissionRule,
+        lag: int = 0,
+        wants_chances: bool = False,
+    ) -> None:
+        """``lag`` 1 looks at a step's tokens after the next one was launched, so that the device never waits."""
+        self.counters = Counters()
+        self.slots = steps.slots
+        self._steps = steps
+        self._stop_ids = frozenset(stop_ids)
+        self._admission = Admission(rule)
+        self._lag = lag
+        self._wants_chances = wants_chances
+        self._waiting: FairQueue[Job] = FairQueue(ROUND)
+        self._active: dict[int, tuple[Job, Answer]] = {}
+        """By slot."""
+        self._unseen: list[_Step] = []
+        """Whose tokens nobody has looked at yet."""
+        self._done: list[Job] = []
+        self._cancelled: list[Job] = []
+        self._most_slots = self.slots.count
+        """Fewer for a while after a step failed."""
+
+    @property
+    def waiting(self) -> int:
+        """Jobs that have not begun."""
+        return len(self._waiting)
+
+    @property
+    def active(self) -> int:
+        """Answers under way."""
+        return len(self._active)
+
+    def add(self, job: Job) -> None:
+        """Queue a job of at most as many prompts as there are slots, and no longer than a slot."""
+        if len(job.limits) > self.slots.count:
+            raise ValueError(f"`{len(job.limits)}` prompts do not fit into {self.slots.count} slots")
+        longest = max(job.row.length(n) + limit for n, limit in enumerate(job.limits))
+        if longest > self.slots.length:
+            raise ValueError(f"`{longest}` tokens do not fit into a slot of {self.slots.length}")
+        self._waiting.put(job.source, job.cost, job)
+
+    def cancel(self, job: Job) -> None:
+        """The job leaves with the next step, whether it has begun or not."""
+        job.is_cancelled = True
+        self._cancelled.append(job)
+
+    @torch.inference_mode()
+    def step(self) -> list[Job]:
+        """Let jobs join, compute one token of every answer, and return the jobs that are done, failed or cancelled."""
+        self._done = []
+        self._drop_cancelled()
+        if joining := self._admit():
+            self._prefill(joining)
+        if self._active:
+            self._decode()
+        self._look()
+        return self._done
+
+    @torch.inference_mode()
+    def abandon(self, error: Exception) -> list[Job]:
+        """End all jobs under way with an error; those that wait are left."""
+        self._unseen.clear()
+        self._done = list(dict.fromkeys(job for job, _ in self._active.values()))
+        for job in self._done:
+            self._leave(job.answers)
+            job.error = error
+        return self._done
+
+    # Joining
+
+    def _admit(self) -> list[Job]:
+        rule, free = self._admission.rule, self.slots.free
+        if self._active:
+            free = min(free, self._most_slots - len(self._active))
+        if not self._admission.is_due(len(self._waiting), free, len(self._active)):
+            return []
+        joining: list[Job] = []
+        tokens = 0
+
+        def fits(job: Job) -> bool:
+            return len(job.limits) <= free and (not joining or tokens + len(job.row.ids) <= rule.tokens)
+
+        while len(joining) < rule.most and (job := self._waiting.take(fits)) is not None:
+            if job.is_cancelled:
+                self._done.append(job)
+                continue
+            joining.append(job)
+            free -= len(job.limits)
+            tokens += len(job.row.ids)
+        return joining
+
+    def _prefill(self, jobs: list[Job]) -> None:
+        """All at once; if that fails, half of them and the other half: only the guilty one ends with the error."""
+        for job in jobs:
+            job.start()
+            for answer in job.answers:
+                answer.slot = self.slots.take()
+        answers = [(job, answer) for job in jobs for answer in job.answers]
+        grown = [(row, answer.slot, job, answer) for row, (job, answer) in enumerate(answers)]
+        try:
+            joining = [Joining(job.patches, job.row, tuple(answer.slot for answer in job.answers)) for job in jobs]
+            step = self._choose(self._steps.prefill(joining), grown)
+            self.slots.begin([slot for _, slot, _, _ in grown], step.tokens)
+        except Exception as error:
+            self._leave([answer for _, answer in answers])
+            traceback.clear_frames(error.__traceback__)  # it holds the tensors of the failed step
+            if len(jobs) == 1:
+                self._fail(jobs[0], error)
+                return
+            half = len(jobs) // 2
+            self._prefill(jobs[:half])
+            self._prefill(jobs[half:])
+            return
+        self._unseen.append(step)
+        self._active |= {slot: (job, answer) for _, slot, job, answer in grown}
+        counters = self.counters
+        counters.prefills += 1
+        counters.pictures += len(jobs)
+        counters.prefill_tokens += sum(len(job.row.ids) for job in jobs)
+        counters.joined += len(grown)
+
+    # Growing
+
+    def _decode(self) -> None:
+        grown = [(slot, slot, job, answer) for slot, (job, answer) in self._active.items()]
+        # The newest token is not among those that a slot holds; those of unseen steps are not in the answers yet.
+        length = max(answer.prompt + len(answer.tokens) for *_, answer in grown) + len(self._unseen)
+        try:
+            logits = self._steps.decode(max(self._active) + 1, min(length, self.slots.length))
+            step = self._choose(logits, grown)
+            self.slots.grow(step.tokens)
+        except Exception as error:
+            traceback.clear_frames(error.__traceback__)
+            self._shrink(error)
+            return
+        self._unseen.append(step)
+        self.counters.decode_steps += 1
+        self.counters.decode_slots += len(grown)
+
+    def _choose(self, logits: torch.Tensor, grown: list[tuple[int, int, Job, Answer]]) -> _Step:
+        drawings = {row: answer.drawing for row, _, _, answer in grown if answer.drawing is not None}
+        return _Step(*choose(logits, drawings, self._wants_chances), grown)
+
+    def _shrink(self, error: Exception) -> None:
+        """A step failed and changed nothing: half of the jobs begin anew later, those that joined last.
+
+        A single one ends with the error.
+        """
+        jobs = list(dict.fromkeys(job for job, _ in self._active.values()))
+        if len(jobs) == 1:
+            self._leave(jobs[0].answers)
+            self._fail(jobs[0], error)
+            return
+        for job in reversed(jobs[len(jobs) // 2 :]):
+            self._leave(job.answers)
+            self._waiting.put_first(job.source, job.cost, job)
+            self.counters.sent_back += 1
+        self._most_slots = len(self._active)
+
+    # Leaving
+
+    def _look(self) -> None:
+        """Look at the tokens of all steps, but not the last ``lag`` while there are answers under way."""
+        while len(self._unseen) > (self._lag if self._active else 0):
+            tokens, chances, grown = self._unseen.pop(0)
+            seen, told = tokens.tolist(), None if chances is None else chances.tolist()
+            over = [
+                (job, answer)
+                for row, slot, job, answer in grown
+                if answer.slot == slot and answer.take(seen[row], told[row] if told else None, self._stop_ids)
+            ]
+            self._leave([answer for _, answer in over])
+            for job in dict.fromkeys(job for job, _ in over):
+                if all(answer.slot < 0 for answer in job.answers):
+                    self._done.append(job)
+                    self._most_slots = min(self.slots.count, self._most_slots + 1)
+
+    def _drop_cancelled(self) -> None:
+        for job in self._cancelled:
+            if any(answer.slot >= 0 for answer in job.answers):
+                self._leave(job.answers)
+                self._done.append(job)
+        self._cancelled.clear()
+
+    def _fail(self, job: Job, error: Exception) -> None:
+        job.error = error
+        self._done.append(job)
+
+    def _leave(self, answers: Sequence[Answer]) -> None:
+        slots = [answer.slot for answer in answers if answer.slot >= 0]
+        for answer in answers:
+            self._active.pop(answer.slot, None)
+            answer.slot = -1
+        self.slots.release(slots)
+        self.counters.left += len(slots)

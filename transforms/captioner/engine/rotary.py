@@ -1,0 +1,54 @@
+"""Rotary position embedding with Qwen3-VL's three axes: time, height, width."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Any
+
+import torch
+
+_PICTURES = 64
+"""Sizes of pictures whose tables are kept."""
+
+
+def rotate(x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
+    """Turn the pairs (i, i + width / 2) of the last axis. ``sin`` is signed as `signed` makes it."""
+    first, second = x.chunk(2, -1)
+    return (x * cos).add_(torch.cat((second, first), -1).mul_(sin))
+
+
+def signed(sin: torch.Tensor) -> torch.Tensor:
+    """Give the sines of the first half the minus sign of the stock ``rotate_half``."""
+    half = sin.shape[-1] // 2
+    return torch.cat((-sin[..., :half], sin[..., half:]), -1)
+
+
+class Rotary:
+    """Cosines and signed sines by position, of text from a table, of a picture's tokens by its size."""
+
+    def __init__(self, stock: Any, positions: int, like: torch.Tensor) -> None:
+        """``stock`` is the checkpoint's rotary module; ``like`` gives device and dtype."""
+        self._stock, self._like = stock, like
+        along = torch.arange(positions, device=like.device)
+        self.cos, self.sin = self._compute(along.expand(3, -1))
+        """Shape (positions, head width), for text: all axes are equal."""
+        self._pictures: OrderedDict[tuple[int, int, int], tuple[torch.Tensor, torch.Tensor]] = OrderedDict()
+
+    def picture(self, first: int, rows: int, columns: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Tables of a picture of rows x columns visual tokens whose first one has position ``first``.
+
+        Each of shape (rows * columns, head width).
+        """
+        key = (first, rows, columns)
+        if key not in self._pictures:
+            place = torch.arange(rows * columns, device=self._like.device)
+            axes = torch.stack((torch.zeros_like(place), place // columns, place % columns)) + first
+            self._pictures[key] = self._compute(axes)
+        self._pictures.move_to_end(key)
+        if len(self._pictures) > _PICTURES:
+            self._pictures.popitem(last=False)
+        return self._pictures[key]
+
+    def _compute(self, axes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        cos, sin = self._stock(self._like, axes[:, None])
+        return cos[0], signed(sin[0])

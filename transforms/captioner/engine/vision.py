@@ -1,0 +1,116 @@
+"""The vision tower: packed pictures in, visual tokens out. Its linear layers run over all pictures together."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812 - its name everywhere
+from transformers.vision_utils import get_vision_interpolation_indices_and_weights, get_vision_position_ids
+
+from transforms.captioner.engine.rotary import rotate, signed
+from transforms.captioner.patches import Patches
+
+_GRIDS = 64
+"""Sizes of pictures whose positions are kept."""
+
+
+class VisionTower:
+    """Wraps the checkpoint's tower: same weights, but nothing is computed twice and nothing waits for the device.
+
+    The two temporal slices of a still picture are equal, so their weights are added; the widening of bytes to what the
+    model was trained on is folded into the same matrix. Bytes enter less 128, so that they are exact in bfloat16 and
+    cancel little.
+    """
+
+    def __init__(self, tower: Any, levels: np.ndarray) -> None:
+        """``levels``: float32 [3, 256], what each byte stands for, channel by channel: a line."""
+        self._tower = tower
+        self._blocks = list(tower.blocks)
+        self._deep_after = list(tower.deepstack_visual_indexes)
+        self._grids: OrderedDict[tuple[int, int], tuple[torch.Tensor, ...]] = OrderedDict()
+        projection = tower.patch_embed.proj
+        stock = projection.weight.float()
+        still = stock.sum(2).flatten(2)  # [out, 3, patch * patch]
+        slope = torch.from_numpy((levels[:, 255] - levels[:, 0]) / 255).to(still)
+        middle = torch.from_numpy(levels[:, 128].copy()).to(still)
+        self._weight = (still * slope[:, None]).flatten(1).T.contiguous().to(projection.weight.dtype)
+        bias = projection.bias.float() + (still * middle[:, None]).sum((1, 2))
+        self._bias = bias.to(projection.weight.dtype)
+
+    def __call__(self, pictures: Sequence[Patches]) -> tuple[torch.Tensor, list[torch.Tensor]]:
+        """Visual tokens [tokens of all pictures, width of the text model], and those for each of its first layers.
+
+        Equally large pictures must be neighbours.
+        """
+        runs = []
+        for grid, group in groupby((picture.rows, picture.columns) for picture in pictures):
+            count = len(list(group))
+            runs.append((grid, count, grid[0] * grid[1] * count))
+        tables = [self._tables(*grid) for grid, count, _ in runs for _ in range(count)]
+        places, cos, sin = (torch.cat(parts) for parts in zip(*tables, strict=True))
+        sizes = [size for _, _, size in runs]
+        x = torch.addmm(places, self._pixels(pictures), self._weight)
+        deep: list[torch.Tensor] = []
+        for number, block in enumerate(self._blocks):
+            x = x + self._attend(block.attn, block.norm1(x), cos, sin, runs, sizes)
+            x = x + block.mlp(block.norm2(x))
+            if number in self._deep_after:
+                deep.append(self._tower.deepstack_merger_list[len(deep)](x))
+        return self._tower.merger(x), deep
+
+    def _pixels(self, pictures: Sequence[Patches]) -> torch.Tensor:
+        packed = torch.from_numpy(np.concatenate([picture.pixels for picture in pictures]))
+        if self._weight.is_cuda:
+            packed = packed.pin_memory().to(self._weight.device, non_blocking=True)
+        return packed.to(self._weight.dtype).sub_(128)
+
+    def _attend(
+        self,
+        attention: Any,
+        x: torch.Tensor,
+        cos: torch.Tensor,
+        sin: torch.Tensor,
+        runs: Sequence[tuple[tuple[int, int], int, int]],
+        sizes: Sequence[int],
+    ) -> torch.Tensor:
+        heads = attention.num_heads
+        qkv = attention.qkv(x).view(len(x), 3, heads, -1)
+        turned = rotate(qkv[:, :2].flatten(1, 2), cos, sin).view(len(x), 2, heads, -1)
+        parts = []
+        for (_, count, _), *states in zip(
+            runs, turned[:, 0].split(sizes), turned[:, 1].split(sizes), qkv[:, 2].split(sizes), strict=True
+        ):
+            query, key, value = (state.unflatten(0, (count, -1)).transpose(1, 2) for state in states)
+            seen = F.scaled_dot_product_attention(query, key, value)
+            parts.append(seen.transpose(1, 2).flatten(0, 1))
+        seen = parts[0] if len(parts) == 1 else torch.cat(parts)
+        mixed: torch.Tensor = attention.proj(seen.flatten(1))
+        return mixed
+
+    def _tables(self, rows: int, columns: int) -> tuple[torch.Tensor, ...]:
+        """Of a picture of rows x columns patches: position embedding with the bias, cosines, signed sines."""
+        key = (rows, columns)
+        if key not in self._grids:
+            tower, device = self._tower, self._weight.device
+            grid = torch.tensor([[1, rows, columns]], device=device)
+            corners, shares = get_vision_interpolation_indices_and_weights(
+                grid,
+                num_grid_per_side=tower.num_grid_per_side,
+                mode=tower.interpolation_mode,
+                align_corners=True,
+                spatial_merge_size=tower.spatial_merge_size,
+                kwargs={},
+            )
+            places = (tower.pos_embed(corners) * shares[:, :, None]).sum(1) + self._bias
+            along = get_vision_position_ids(grid, tower.spatial_merge_size, kwargs={})
+            cos, sin = tower.rotary_pos_emb(tower.pos_embed.weight, along)
+            self._grids[key] = places.to(self._weight.dtype), cos[:, None], signed(sin)[:, None]
+        self._grids.move_to_end(key)
+        if len(self._grids) > _GRIDS:
+            self._grids.popitem(last=False)
+        return self._grids[key]
