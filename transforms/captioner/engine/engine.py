@@ -225,7 +225,7 @@ class Engine:
     def _leave(self, answers: Sequence[Answer]) -> None:
         slots = [answer.slot for answer in answers if answer.slot >= 0]
         for answer in answers:
-            self._active.pop(answer.slot, None)
+            if self._active.pop(answer.slot, None) is not None:  # else it failed to join
+                self.counters.left += 1
             answer.slot = -1
         self.slots.release(slots)
-        self.counters.left += len(slots)
