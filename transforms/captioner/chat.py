@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 from tokenizers import Tokenizer
 
@@ -18,6 +19,10 @@ SPECIAL = (
     "<|image_pad|>",
 )
 """Tokens that the chat format is made of."""
+
+
+_TEXTS = 1024
+"""Texts whose ids are kept: a library's prompts come again and again."""
 
 
 class Chat:
@@ -39,6 +44,7 @@ class Chat:
                 raise ValueError(f"no token {token}")
             ids.append(number)
         self.pad_id, self._start_id, self.end_id, *self._vision_ids, self.image_id = ids
+        self._known: Callable[[str], list[int]] = lru_cache(maxsize=_TEXTS)(self._ids)
 
     def encode(self, prompt: RenderedPrompt, visual_tokens: int) -> list[int]:
         """Everything up to where the assistant begins to speak."""
@@ -61,12 +67,15 @@ class Chat:
         ]
 
     def text_ids(self, text: str) -> list[int]:
-        """Ids of text that may hold anything: never a special token."""
-        return list(self._text.encode(text, add_special_tokens=False).ids)
+        """Ids of text that may hold anything: never a special token. The list is not to be changed."""
+        return self._known(text)
 
     def decode(self, ids: Sequence[int]) -> str:
         """Text of an answer, without special tokens and surrounding white space."""
         return str(self._tokenizer.decode(list(ids), skip_special_tokens=True)).strip()
+
+    def _ids(self, text: str) -> list[int]:
+        return list(self._text.encode(text, add_special_tokens=False).ids)
 
     def _turn(self, role: str, text: str) -> list[int]:
         return [self._start_id, *self.text_ids(f"{role}\n{text}"), self.end_id, *self.text_ids("\n")]

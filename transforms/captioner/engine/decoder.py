@@ -32,7 +32,7 @@ class Decoder:
         """Take a stock ``language_model`` and its output layer apart: it is not usable afterwards."""
         self.heads, self.key_heads = config.num_attention_heads, config.num_key_value_heads
         self.width = config.head_dim
-        self.eps = config.rms_norm_eps
+        self.eps = torch.tensor(config.rms_norm_eps, device=head.weight.device)
         self.embedding: torch.Tensor = language_model.embed_tokens.weight
         self.head = _folded(language_model.norm, head)
         self.layers = []
@@ -40,13 +40,26 @@ class Decoder:
             self.layers.append(self._merge(stock))
             language_model.layers[number] = torch.nn.Identity()  # frees what was copied, layer by layer
 
-    def layer(self, number: int, x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor, attend: Attend) -> torch.Tensor:
-        """Hidden states [tokens, hidden] after one layer. ``cos`` and ``sin``: [tokens, 1, width]."""
+    def layer(
+        self,
+        number: int,
+        x: torch.Tensor,
+        cos: torch.Tensor,
+        sin: torch.Tensor,
+        attend: Attend,
+        rows: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """Hidden states [tokens, hidden] after one layer. ``cos`` and ``sin``: [tokens, 1, width].
+
+        With ``rows`` of these tokens only: nobody looks at the others after the last layer.
+        """
         weights = self.layers[number]
         states = torch.mm(normalised(x, self.eps), weights.query_key_value).view(len(x), -1, self.width)
         turned = normalised(states[:, : -self.key_heads], self.eps).mul_(weights.norms)
         turned = rotate(turned, cos, sin)
         seen = attend(number, turned[:, : self.heads], turned[:, self.heads :], states[:, -self.key_heads :])
+        if rows is not None:
+            x, seen = x[rows], seen[rows]
         x = torch.addmm(x, seen, weights.out)
         gate, up = torch.mm(normalised(x, self.eps), weights.gate_up).chunk(2, -1)
         return torch.addmm(x, F.silu(gate).mul_(up), weights.down)
@@ -67,12 +80,12 @@ class Decoder:
         )
 
 
-def normalised(x: torch.Tensor, eps: float) -> torch.Tensor:
+def normalised(x: torch.Tensor, eps: torch.Tensor) -> torch.Tensor:
     """Root-mean-square normalisation without a weight; in float32 whatever the dtype, as the stock module does."""
-    wide = x.float()
+    wide = x if x.dtype is torch.float32 else x.float()
     length = torch.linalg.vector_norm(wide, dim=-1, keepdim=True)  # twice as fast on a CPU as F.rms_norm
-    scaled = wide * length.square_().mul_(1 / x.shape[-1]).add_(eps).rsqrt_()
-    return scaled.to(x.dtype)
+    scaled = wide * torch.addcmul(eps, length, length, value=1 / x.shape[-1]).rsqrt_()
+    return scaled if x.dtype is torch.float32 else scaled.to(x.dtype)
 
 
 def _folded(norm: Any, *linears: Any) -> torch.Tensor:

@@ -14,7 +14,7 @@ _PICTURES = 64
 def rotate(x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
     """Turn the pairs (i, i + width / 2) of the last axis. ``sin`` is signed as `signed` makes it."""
     first, second = x.chunk(2, -1)
-    return (x * cos).add_(torch.cat((second, first), -1).mul_(sin))
+    return torch.addcmul(x * cos, torch.cat((second, first), -1), sin)
 
 
 def signed(sin: torch.Tensor) -> torch.Tensor:

@@ -39,7 +39,7 @@ class Steps:
 
     def prefill(self, joining: Sequence[Joining]) -> torch.Tensor:
         """Logits of each prompt's first token, [prompts of all pictures in order, vocabulary]. Slots are filled."""
-        ordered = sorted(joining, key=lambda one: (one.patches.rows, one.patches.columns))
+        ordered = sorted(joining, key=lambda one: len(one.patches.pixels))
         visual, deep = self._vision([one.patches for one in ordered])
         parts = visual.split([one.row.visual for one in ordered])
         deep_parts = [layer.split([one.row.visual for one in ordered]) for layer in deep]
@@ -54,16 +54,18 @@ class Steps:
             self.slots.write(layer, packed.places, key[packed.sources], value[packed.sources])
             return packed.attend(query, key, value)
 
-        for layer in range(len(self._decoder.layers)):
-            x = self._decoder.layer(layer, x, packed.cos, packed.sin, attend)
+        wanted = {slot: n for n, slot in enumerate(packed.slot_numbers)}
+        back = torch.tensor([wanted[slot] for one in joining for slot in one.slots], device=self._device)
+        final = len(self._decoder.layers) - 1
+        for layer in range(final + 1):
+            rows = packed.last[back] if layer == final else None
+            x = self._decoder.layer(layer, x, packed.cos, packed.sin, attend, rows)
             if layer < len(added):
                 x[packed.visual] += added[layer]
         slots = self.slots
         slots.lengths[packed.slots] = packed.lengths
         slots.shifts[packed.slots] = packed.shifts
-        wanted = {slot: n for n, slot in enumerate(packed.slot_numbers)}
-        back = torch.tensor([wanted[slot] for one in joining for slot in one.slots], device=self._device)
-        return self._decoder.logits(x[packed.last][back])
+        return self._decoder.logits(x)
 
     def decode(self, count: int, length: int) -> torch.Tensor:
         """Logits of the next token of the first ``count`` slots, of which none holds ``length`` tokens or more.
@@ -90,7 +92,6 @@ class Steps:
         for layer in range(len(decoder.layers)):
             x = decoder.layer(layer, x, cos, sin, attend)
         return decoder.logits(x)
-
 
     def _mask(self, lengths: torch.Tensor, length: int) -> torch.Tensor:
         """[slots, length]: 0 for what a slot holds and for its newest token, else minus infinity."""

@@ -45,15 +45,13 @@ class VisionTower:
     def __call__(self, pictures: Sequence[Patches]) -> tuple[torch.Tensor, list[torch.Tensor]]:
         """Visual tokens [tokens of all pictures, width of the text model], and those for each of its first layers.
 
-        Equally large pictures must be neighbours.
+        Pictures with equally many patches should be neighbours: attention runs over them together.
         """
-        runs = []
-        for grid, group in groupby((picture.rows, picture.columns) for picture in pictures):
-            count = len(list(group))
-            runs.append((grid, count, grid[0] * grid[1] * count))
-        tables = [self._tables(*grid) for grid, count, _ in runs for _ in range(count)]
+        tables = [self._tables(picture.rows, picture.columns) for picture in pictures]
         places, cos, sin = (torch.cat(parts) for parts in zip(*tables, strict=True))
-        sizes = [size for _, _, size in runs]
+        runs = [len(list(group)) for _, group in groupby(len(picture.pixels) for picture in pictures)]
+        firsts = [sum(runs[:n]) for n in range(len(runs))]
+        sizes = [count * len(pictures[first].pixels) for first, count in zip(firsts, runs, strict=True)]
         x = torch.addmm(places, self._pixels(pictures), self._weight)
         deep: list[torch.Tensor] = []
         for number, block in enumerate(self._blocks):
@@ -75,14 +73,14 @@ class VisionTower:
         x: torch.Tensor,
         cos: torch.Tensor,
         sin: torch.Tensor,
-        runs: Sequence[tuple[tuple[int, int], int, int]],
+        runs: Sequence[int],
         sizes: Sequence[int],
     ) -> torch.Tensor:
         heads = attention.num_heads
         qkv = attention.qkv(x).view(len(x), 3, heads, -1)
         turned = rotate(qkv[:, :2].flatten(1, 2), cos, sin).view(len(x), 2, heads, -1)
         parts = []
-        for (_, count, _), *states in zip(
+        for count, *states in zip(
             runs, turned[:, 0].split(sizes), turned[:, 1].split(sizes), qkv[:, 2].split(sizes), strict=True
         ):
             query, key, value = (state.unflatten(0, (count, -1)).transpose(1, 2) for state in states)
