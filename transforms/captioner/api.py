@@ -161,8 +161,15 @@ class CaptionerOptions:
     """Of a card that the engine may fill."""
     prepare_threads: int = 1
     """Threads of the engine that decode and cut pictures."""
+    own_process: bool | None = None
+    """Whether the captioner has a process of its own; None: on a card it has."""
     download: bool = False
     """Allow the model hub to be asked; off, nothing leaves the machine."""
+
+    @property
+    def has_own_process(self) -> bool:
+        """Where the captioner is loaded."""
+        return self.device != "cpu" if self.own_process is None else self.own_process
 
     def __post_init__(self) -> None:
         """Raise `ConfigInvalid` naming the option that mends it."""

@@ -10,6 +10,10 @@ from transforms.errors import ConfigInvalid
 
 def create(options: CaptionerOptions) -> Captioner:
     """Load a captioner, in seconds for a model. Raises `transforms.errors.JobError` when it cannot work."""
+    if options.has_own_process:
+        from transforms.captioner.process.captioner import ProcessCaptioner
+
+        return ProcessCaptioner(options)
     if options.kind == "fake":
         from transforms.captioner.fake import FakeCaptioner
 

@@ -1,0 +1,64 @@
+"""Captioners for a process of their own: ``data.crashing:create`` and the like. Their ``--model`` is a folder."""
+
+import os
+import signal
+import threading
+from concurrent.futures import Future
+from pathlib import Path
+
+from transforms.captioner.api import CaptionerOptions, CaptionRequest, Completion, Generation
+from transforms.captioner.fake import FakeCaptioner
+from transforms.errors import ImageCorrupt, ModelUnavailable
+
+
+class Crashing(FakeCaptioner):
+    """Dies of ``die`` pictures, and once of ``die once``; ``late`` ones take a while, ``slow`` ones for ever."""
+
+    def __init__(self, options: CaptionerOptions) -> None:
+        super().__init__(slots=options.slots)
+        self._folder = Path(options.model)
+
+    def submit(self, request: CaptionRequest) -> Future[Generation]:
+        with (self._folder / "asked").open("a") as file:
+            file.write(f"{request.request_id} {os.getpid()} {len(request.image)}\n")
+        word = request.image[:16].rstrip(b"\0").decode()
+        if word == "die" or (word == "die once" and not (self._folder / "died").exists()):
+            (self._folder / "died").touch()
+            threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGKILL)).start()
+            return Future()
+        if word == "slow":
+            return Future()
+        if word.startswith("late"):
+            later: Future[Generation] = Future()
+            threading.Timer(0.4, later.set_result, (Generation((Completion(word, "stop", 1, 1),), 1),)).start()
+            return later
+        if word == "bad":
+            raise ImageCorrupt("it is `bad`")
+        if word == "odd":
+            raise type("OutOfMemoryError", (RuntimeError,), {})("CUDA out of memory")
+        if word == "length":
+            future: Future[Generation] = Future()
+            future.set_result(Generation((Completion(str(sum(request.image)), "stop", 1, 1),), 1))
+            return future
+        return super().submit(request)
+
+
+def create(options: CaptionerOptions) -> Crashing:
+    return Crashing(options)
+
+
+def never_loads(options: CaptionerOptions) -> Crashing:
+    raise ModelUnavailable(f"model `{options.model}` is not there")
+
+
+def dies_loading(options: CaptionerOptions) -> Crashing:
+    os._exit(7)
+
+
+def dies_loading_again(options: CaptionerOptions) -> Crashing:
+    """Only the first process comes up."""
+    first = Path(options.model) / "first"
+    if first.exists():
+        raise ModelUnavailable("the card is gone")
+    first.touch()
+    return Crashing(options)
