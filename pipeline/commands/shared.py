@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
+from pipeline.commands.captioner import add_captioner, captioner
 from pipeline.commands.given import given
 from pipeline.commands.kafka import add_kafka, kafka_options
 from pipeline.commands.reuse import add_reuse, add_similarity, reuse
@@ -59,16 +60,7 @@ def add_job(command: argparse.ArgumentParser) -> None:
     group = command.add_argument_group("duplicates")
     add_similarity(group)
     add_reuse(command, group)
-    group = command.add_argument_group("captioner")
-    group.add_argument(
-        "--captioner", default="huggingface", metavar="KIND", help="huggingface, fake, or MODULE:FUNCTION of your own"
-    )
-    group.add_argument("--model", default="tiny", help="checkpoint directory, hub id, or the bundled `tiny`")
-    group.add_argument("--revision", default="", help="of a hub id; recorded as given for a directory")
-    group.add_argument("--download", action="store_true", help="allow the model hub to be asked")
-    group.add_argument("--device", default="cpu", help="cpu or cuda")
-    group.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32")
-    group.add_argument("--slots", type=int, default=8, help="pictures generated at once (default 8)")
+    group = add_captioner(command)
     add_model_pixels(group)
     group.add_argument("--prompts", help="prompt library: `default`, `tiny` or a TOML file")
     group.add_argument("--max-attempts", type=int, help="answers before a dead letter (default 3)")
@@ -135,7 +127,6 @@ def job_config(arguments: argparse.Namespace) -> Config:
     """What `add_topics`, `add_uploads` and `add_job` were told. Raises `ConfigInvalid`."""
     from pipeline.commands.uploads import uploads
     from pipeline.config import Config, Topics
-    from transforms.captioner.api import CaptionerOptions
     from transforms.fetch import FetchLimits
     from transforms.review import ReviewPolicy
 
@@ -148,16 +139,7 @@ def job_config(arguments: argparse.Namespace) -> Config:
         uploads_wire=wire_format(arguments.upload_format, arguments.schema_id),
         fetch=FetchLimits(arguments.file_root, **given({"max_bytes": arguments.max_image_bytes})),
         inspect=inspection(arguments),
-        captioner=CaptionerOptions(
-            kind=arguments.captioner,
-            model=arguments.model,
-            revision=arguments.revision,
-            slots=arguments.slots,
-            dtype=arguments.dtype,
-            device=arguments.device,
-            max_pixels=arguments.max_pixels,
-            download=arguments.download,
-        ),
+        captioner=captioner(arguments),
         prompts=arguments.prompts or ("tiny" if arguments.model == "tiny" else "default"),
         review=ReviewPolicy(**given({"max_attempts": arguments.max_attempts})),
         **reuse(arguments),

@@ -29,7 +29,7 @@ from transforms.fetch import FetchLimits
 from transforms.inflight import captioner_for
 from transforms.values import Header, Outgoing
 
-CAPTIONER = CaptionerOptions(kind="huggingface", model="tiny", slots=16)
+CAPTIONER = CaptionerOptions(model="tiny", slots=16)
 
 
 def run_demo(seed: int, report: str, as_json: bool) -> int:

@@ -207,7 +207,7 @@ class Scene:
         config = replace(
             base,
             topics=Topics(*names.values()),
-            captioner=CaptionerOptions("huggingface", "tiny")
+            captioner=CaptionerOptions(model="tiny")
             if "tiny" in self.captioner
             else replace(base.captioner, kind=self.captioner, model=str(self.folder / "calm"), slots=256),
         )

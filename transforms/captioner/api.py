@@ -142,7 +142,7 @@ class Captioner(Protocol):
 class CaptionerOptions:
     """Which captioner to load, and how."""
 
-    kind: str = "huggingface"
+    kind: str = "engine"
     """One of `KINDS`, or ``module:function`` of your own: a function from these options to a `Captioner`."""
     model: str = "tiny"
     """``tiny`` (the bundled checkpoint), a checkpoint directory, or a hub id together with ``download``."""
