@@ -21,7 +21,10 @@ SEEDS = [int(seed) for seed in os.environ.get("FAULT_SEEDS", "1").split(",")]
 """``make test-faults SEEDS=1,2,3`` runs every case three times."""
 
 
-QUICK = ("mid_generation", "sdk_worker", "broker_stopped", "with_savepoint", "comes_out", "deletion_while", "warm")
+QUICK = (
+    *("mid_generation", "sdk_worker", "captioner_s_process", "broker_stopped", "with_savepoint", "comes_out"),
+    *("deletion_while", "warm"),
+)
 """Part of the names of the cases that `make test` runs; `make test-faults` runs all."""
 HERE = Path(__file__).parent
 

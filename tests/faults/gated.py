@@ -12,6 +12,7 @@ import os
 import threading
 import time
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 
 from transforms.captioner.api import CaptionerInfo, CaptionerOptions, CaptionRequest, Completion, Generation
@@ -25,10 +26,33 @@ def create(options: CaptionerOptions) -> "GatedCaptioner":
     return GatedCaptioner(Path(options.model), options.slots)
 
 
+def hosted(options: CaptionerOptions) -> "object":
+    """The same in a process of its own; the worker tells what it has counted, and which process that is."""
+    from transforms.captioner.process.captioner import ProcessCaptioner
+
+    made = ProcessCaptioner(replace(options, kind="faults.gated:in_child"))
+    threading.Thread(target=_tell_hosted, args=(Path(options.model), made), daemon=True).start()
+    return made
+
+
+def in_child(options: CaptionerOptions) -> "GatedCaptioner":
+    return GatedCaptioner(Path(options.model), options.slots, name="held.json")
+
+
+def _tell_hosted(folder: Path, made: "object") -> None:
+    while True:
+        held = json.loads((folder / "held.json").read_text()) if (folder / "held.json").exists() else {}
+        if held.get("pid") == made.pid:
+            words = {**tally(), "held": held["held"], "pid": os.getpid(), "child": made.pid}
+            (folder / "tally.new").write_text(json.dumps(words))
+            (folder / "tally.new").replace(folder / "tally.json")
+        time.sleep(0.05)
+
+
 class GatedCaptioner:
-    def __init__(self, folder: Path, slots: int) -> None:
+    def __init__(self, folder: Path, slots: int, name: str = "tally.json") -> None:
         self.info = CaptionerInfo("gated", "1", slots)
-        self._folder = folder
+        self._folder, self._name = folder, name
         self._queue: list[tuple[CaptionRequest, Future[Generation]]] = []
         self._lock = threading.Lock()
         self._closed = False
@@ -69,7 +93,7 @@ class GatedCaptioner:
             held = len(self._queue)
         made = self._folder / f"tally-{os.getpid()}"
         made.write_text(json.dumps({**tally(), "held": held, "pid": os.getpid()}))
-        made.replace(self._folder / "tally.json")
+        made.replace(self._folder / self._name)
 
 
 def note(path: Path, line: str) -> None:
@@ -88,8 +112,6 @@ def number(path: Path) -> int:
 
 def tiny_with_oom(options: CaptionerOptions) -> "object":
     """The real tiny model, whose first batch waits for the gate and then finds no memory, once over all processes."""
-    from dataclasses import replace
-
     import torch
 
     from transforms.captioner.huggingface import HuggingFaceCaptioner

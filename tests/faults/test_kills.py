@@ -1,5 +1,7 @@
 """Processes that die while generations are pending and duplicates wait."""
 
+import os
+import signal
 from collections.abc import Callable
 
 from faults.scene import Scene
@@ -51,6 +53,23 @@ def test_sdk_worker_killed(scene: Callable[..., Scene]) -> None:
     case.release()
     case.wait_for_all()
     assert case.job.failures()
+    case.check(pending)
+
+
+def test_captioner_s_process_killed(scene: Callable[..., Scene]) -> None:
+    case = scene(captioner="faults.gated:hosted")
+    case.start()
+    case.hold(leaders=16, copies=8)
+    case.wait_for_checkpoint(case.rng.randrange(1, 3))
+    pending = case.hold(leaders=8, copies=4)
+    worker, child = case.tally()["pid"], case.tally()["child"]
+    os.kill(child, signal.SIGKILL)
+    case.wait(lambda: case.tally()["child"] != child, "another process answers")
+    case.wait(lambda: case.tally()["held"] == pending, "what was pending is asked again")
+    case.release()
+    case.wait_for_all()
+    assert not case.job.failures()
+    assert case.tally()["pid"] == worker  # nothing else has noticed
     case.check(pending)
 
 
