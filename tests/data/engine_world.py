@@ -42,13 +42,20 @@ class World:
     reference: Reference
     pictures: list[Patches]
 
-    def engine(self, slots: int = 8, rule: AdmissionRule | None = None, stops: bool = True, **more: Any) -> Engine:
+    def engine(
+        self,
+        slots: int = 8,
+        rule: AdmissionRule | None = None,
+        stops: bool = True,
+        is_fused: bool = False,
+        **more: Any,
+    ) -> Engine:
         parts = self.taken._steps
         decoder = parts._decoder
         with torch.inference_mode():
             sizes = (len(decoder.layers), slots, decoder.key_heads, LENGTH, decoder.width)
             held = Slots(*sizes, torch.device("cpu"), torch.float32)
-            steps = Steps(decoder, parts._vision, parts._rotary, held)
+            steps = Steps(decoder, parts._vision, parts._rotary, held, is_fused)
         stop_ids = self.checkpoint.stop_ids if stops else ()
         return Engine(steps, stop_ids, rule or AdmissionRule.for_cpu(slots), **more)
 

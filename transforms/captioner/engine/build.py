@@ -37,7 +37,10 @@ def build(checkpoint: Checkpoint, options: CaptionerOptions) -> Engine:
         count = _slots_that_fit(decoder, admission, tokens, length, options)
     sizes = (len(decoder.layers), count, decoder.key_heads, length, decoder.width)
     slots = Slots(*sizes, embedding.device, embedding.dtype)
-    return Engine(Steps(decoder, vision, rotary, slots), checkpoint.stop_ids, admission, lag=int(embedding.is_cuda))
+    # Below float32 scores must not be rounded before the softmax.
+    is_fused = embedding.dtype is not torch.float32 or embedding.is_cuda
+    steps = Steps(decoder, vision, rotary, slots, is_fused)
+    return Engine(steps, checkpoint.stop_ids, admission, lag=int(embedding.is_cuda))
 
 
 def _slots_that_fit(decoder: Decoder, rule: AdmissionRule, tokens: int, length: int, options: CaptionerOptions) -> int:

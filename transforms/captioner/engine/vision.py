@@ -78,7 +78,8 @@ class VisionTower:
     ) -> torch.Tensor:
         heads = attention.num_heads
         qkv = attention.qkv(x).view(len(x), 3, heads, -1)
-        turned = rotate(qkv[:, :2].flatten(1, 2), cos, sin).view(len(x), 2, heads, -1)
+        # The tables are float32 whatever the dtype, as in the stock tower.
+        turned = rotate(qkv[:, :2].flatten(1, 2), cos, sin).to(qkv.dtype).view(len(x), 2, heads, -1)
         parts = []
         for count, *states in zip(
             runs, turned[:, 0].split(sizes), turned[:, 1].split(sizes), qkv[:, 2].split(sizes), strict=True

@@ -126,8 +126,12 @@ def differing(jobs: Sequence[Job], stock: Stock) -> int:
 
 
 @pytest.mark.parametrize("lag", [0, 1])
-def test_requests_join_and_leave_while_others_are_answered(world: World, stock: Stock, lag: int) -> None:
-    engine = world.engine(8, stops=False, lag=lag, wants_chances=True)
+@pytest.mark.parametrize("is_fused", [False, True])
+def test_requests_join_and_leave_while_others_are_answered(
+    world: World, stock: Stock, lag: int, is_fused: bool
+) -> None:
+    """``lag`` and ``is_fused`` are how an engine works on a card."""
+    engine = world.engine(8, stops=False, lag=lag, is_fused=is_fused, wants_chances=True)
     jobs, active = crowd(world, engine)
     assert differing(jobs, stock) == 0
     assert max(active) == 8
