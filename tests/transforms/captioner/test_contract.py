@@ -4,7 +4,9 @@ import hashlib
 import io
 import json
 import random
+import sys
 import threading
+import time
 from concurrent.futures import CancelledError, wait
 from dataclasses import replace
 from pathlib import Path
@@ -163,6 +165,24 @@ def test_each_prompt_keeps_its_own_limit(captioner):
     assert got[1].text == got[2].text == got[3].text == whole.text
     assert whole.text.startswith(got[0].text)
     assert got[0].text != whole.text
+
+
+@pytest.mark.parametrize("own_process", [False, True])
+@pytest.mark.parametrize("kind", ["huggingface", "engine", "fake"])
+def test_who_keeps_an_answer_does_not_keep_the_picture(kind, own_process):
+    """The caption stage keeps thousands of answers for a while; pictures are a hundred times as large."""
+    own = create(CaptionerOptions(kind, slots=2, own_process=own_process))
+    try:
+        image = pictures(1)[0] + bytes(100_000)
+        future = ask(own, image)
+        assert answers(future)
+        assert answers(ask(own, pictures(1)[0]))  # threads hold what they did last
+        deadline = time.monotonic() + 10
+        while sys.getrefcount(image) > 2:  # ours, and the question's own
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+    finally:
+        own.close()
 
 
 @pytest.mark.parametrize("kind", ["huggingface", "engine"])

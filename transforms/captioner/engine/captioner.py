@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import threading
+import traceback
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import partial
 
 from transforms.captioner.api import (
     CaptionerInfo,
@@ -53,7 +55,8 @@ class EngineCaptioner:
         self._cancelled: list[_Asked] = []
         self._owners: dict[Job, tuple[_Asked, tuple[int, ...]]] = {}
         """Of every job in the engine; the engine's thread only."""
-        self._unfinished: set[_Asked] = set()
+        self._unfinished: dict[int, _Asked] = {}
+        self._number = 0
         self._ahead = 0
         """Jobs that are prepared and have not begun."""
         self._most_ahead = max(8, slots.count)
@@ -76,9 +79,11 @@ class EngineCaptioner:
         with self._changed:
             if self._closing:
                 raise RuntimeError("the captioner is closed; create another one")
-            self._unfinished.add(asked)
+            number = self._number = self._number + 1
+            self._unfinished[number] = asked
             self._preparers.put(request.source, asked)
-        asked.future.add_done_callback(lambda future: self._forget(asked, future))
+        # By number: who keeps the future must not keep the picture.
+        asked.future.add_done_callback(partial(self._forget, number))
         return asked.future
 
     def close(self) -> None:
@@ -90,7 +95,7 @@ class EngineCaptioner:
         if threading.current_thread() is not self._thread:
             self._thread.join()
         with self._changed:
-            left = list(self._unfinished)
+            left = list(self._unfinished.values())
         for asked in left:
             asked.future.cancel()
 
@@ -99,20 +104,25 @@ class EngineCaptioner:
     def _make_jobs(self, asked: _Asked) -> None:
         if asked.future.cancelled():
             return
-        try:
-            jobs = self._prepare(asked.request)
-        except Exception as error:
-            _settle(asked, error)
+        jobs = self._prepared(asked.request)
+        if isinstance(jobs, Exception):
+            _settle(asked, jobs)
             return
         with self._changed:
             self._inbox.append((asked, jobs))
             self._ahead += len(jobs)
             self._changed.notify_all()
 
-    def _forget(self, asked: _Asked, future: Future[Generation]) -> None:
+    def _prepared(self, request: CaptionRequest) -> list[tuple[Job, tuple[int, ...]]] | Exception:
+        try:
+            return self._prepare(request)
+        except Exception as error:
+            return error
+
+    def _forget(self, number: int, future: Future[Generation]) -> None:
         with self._changed:
-            self._unfinished.discard(asked)
-            if not future.cancelled():
+            asked = self._unfinished.pop(number, None)
+            if asked is None or not future.cancelled():
                 return
             self._cancelled.append(asked)
             self._changed.notify_all()
@@ -191,6 +201,8 @@ def _settle(asked: _Asked, outcome: Generation | BaseException) -> None:
     if asked.future.done() or not asked.future.set_running_or_notify_cancel():
         return
     if isinstance(outcome, BaseException):
+        # Its frames hold pictures and tensors, for as long as somebody holds the future.
+        traceback.clear_frames(outcome.__traceback__)
         asked.future.set_exception(outcome)
     else:
         asked.future.set_result(outcome)

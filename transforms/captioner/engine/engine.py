@@ -139,7 +139,7 @@ class Engine:
             self.slots.begin([slot for _, slot, _, _ in grown], step.tokens)
         except Exception as error:
             self._leave([answer for _, answer in answers])
-            traceback.clear_frames(error.__traceback__)  # it holds the tensors of the failed step
+            traceback.clear_frames(error.__traceback__)  # they hold the tensors of the failed step
             if len(jobs) == 1:
                 self._fail(jobs[0], error)
                 return

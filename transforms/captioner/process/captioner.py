@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from transforms.captioner.api import CaptionerOptions, CaptionRequest, Generation
 from transforms.captioner.process.child import Child
@@ -70,11 +71,13 @@ class ProcessCaptioner:
                 raise RuntimeError("the captioner is closed; create another one")
             if self._broken is not None:
                 raise self._broken
-            self._number += 1
-            asked = self._asked[self._number] = _Asked(self._number, request)
+            number = self._number = self._number + 1
+            future = (asked := _Asked(number, request)).future
+            self._asked[number] = asked
             self._send_what_may_go()
-        asked.future.add_done_callback(lambda future: self._forget(asked, future))
-        return asked.future
+        # By number: who keeps the future must not keep the picture.
+        future.add_done_callback(partial(self._forget, number))
+        return future
 
     def close(self) -> None:
         """Cancel what is unfinished and end the process. May be called again, and from a callback."""
@@ -108,14 +111,15 @@ class ProcessCaptioner:
             request = replace(request, image=b"")
         self._child.send(Ask(asked.number, request, asked.cell, len(image)))  # a dead process is the reader's matter
 
-    def _forget(self, asked: _Asked, future: Future[Generation]) -> None:
+    def _forget(self, number: int, future: Future[Generation]) -> None:
         if not future.cancelled():
             return
         with self._lock:
-            if asked.is_sent and not self._closing:
-                self._child.send(Cancel(asked.number))  # its answer frees what it holds
-            elif not asked.is_sent:
-                self._asked.pop(asked.number, None)
+            asked = self._asked.get(number)
+            if asked is not None and not asked.is_sent:
+                del self._asked[number]
+            elif asked is not None and not self._closing:
+                self._child.send(Cancel(number))  # its answer frees what it holds
         future.set_running_or_notify_cancel()  # wakes who waits with concurrent.futures.wait()
 
     # On the reader's thread
