@@ -1,0 +1,190 @@
+"""Find duplicate and Caption image with the engine, beside Beam's RunInference with stock `generate()`.
+
+    python -m tests.benchmarks.inference [--uploads 400] [--copies 0.3] [--pairs 5]
+
+The same pictures (PNGs of rendered products, 64 to 96 pixels) with the tiny model, both on the embedded runner, in turn
+in one process: CPU time, the median of alternating pairs. RunInference batches 8 to 32 elements and gets the same
+patches and tokens. Near-copies are the picture saved again as JPEG, for another upload of the same merchant. Ours also
+computes the fingerprints.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import io
+import json
+import logging
+import random
+import statistics
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import apache_beam as beam
+import torch
+from apache_beam.ml.inference.base import ModelHandler, RunInference
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from PIL import Image
+
+from transforms import coders  # noqa: F401 - registers the Avro coders
+from transforms.caption import CaptionImage, CaptionOptions
+from transforms.captioner.api import CaptionerOptions, Sampling
+from transforms.captioner.checkpoint import load_checkpoint
+from transforms.captioner.images import decode_rgb
+from transforms.captioner.patches import patchify
+from transforms.captioner.prompts import Library
+from transforms.captioner.reference import Reference
+from transforms.captioner.tiny.products import HELD_OUT, render
+from transforms.duplicates import DuplicateOptions, FindDuplicate
+from transforms.fingerprint import fingerprint_of
+from transforms.inflight import captioner_for
+from transforms.metrics import tally
+from transforms.review import ReviewPolicy
+from transforms.scope import ByScope
+from transforms.similarity import SimilarityRule
+from transforms.values import Arrival, Assignment, Candidate, Finished, KafkaRecord, Picture, Task, Upload
+
+PICTURES: list[tuple[bytes, int]] = []
+"""By number, with the number of the original: elements are numbers, for this runner copies what it is given."""
+OPTIONS = CaptionerOptions(slots=32)
+LANGUAGES = ("en", "zh-Hans")
+
+
+def encoded(picture: Image.Image, kind: str) -> bytes:
+    """The bytes of a file."""
+    file = io.BytesIO()
+    picture.save(file, kind, quality=90)
+    return file.getvalue()
+
+
+def fill(uploads: int, copies: float) -> None:
+    """Make the pictures."""
+    dice = random.Random(3)
+    sizes = [(64, 64), (96, 64), (64, 96), (96, 96)]
+    originals: list[Image.Image] = []
+    PICTURES.clear()
+    for _ in range(uploads):
+        if originals and dice.random() < copies:
+            of = dice.randrange(len(originals))
+            PICTURES.append((encoded(originals[of], "JPEG"), of))
+        else:
+            originals.append(render(HELD_OUT[len(originals) % len(HELD_OUT)], dice, dice.choice(sizes)))
+            PICTURES.append((encoded(originals[-1], "PNG"), len(originals) - 1))
+
+
+def candidate(number: int) -> Arrival:
+    """The upload as Find duplicate gets it."""
+    content, of = PICTURES[number]
+    decoded = decode_rgb(content)
+    name = f"i{number}"
+    upload = Upload(name, 0, f"m{of % 4}", "", Task.DESCRIBE, (LANGUAGES[of % 2],), ())
+    picture = Picture(content, hashlib.sha256(content).digest(), "PNG", *decoded.size, 1)
+    record = KafkaRecord("uploads", 0, number, 1_767_225_600_000 + number, name.encode(), content)
+    return Arrival(candidate=Candidate(record, upload, picture, fingerprint_of(decoded)))
+
+
+def ours(job: str) -> None:
+    """The two stages."""
+    caption = CaptionOptions(job, OPTIONS, "tiny", SimilarityRule(), ReviewPolicy())
+    with beam.Pipeline(runner=FnApiRunner()) as pipeline:
+        _ = (
+            pipeline
+            | beam.Create(range(len(PICTURES)))
+            | "Candidates" >> beam.Map(candidate).with_output_types(Arrival)
+            | "By scope" >> beam.FlatMap(ByScope()).with_output_types(tuple[str, Arrival])
+            | "Find duplicate"
+            >> beam.ParDo(FindDuplicate(DuplicateOptions(job))).with_output_types(tuple[str, Assignment])
+            | "Caption image" >> beam.ParDo(CaptionImage(caption)).with_output_types(Finished)
+            | "Count" >> beam.Map(_count)
+        )
+
+
+class Generate(ModelHandler[int, str, Reference]):
+    """Stock `generate()` for RunInference."""
+
+    def __init__(self, reference: Reference, checkpoint: Any) -> None:
+        super().__init__(min_batch_size=8, max_batch_size=32)
+        GIVEN["reference"], GIVEN["checkpoint"] = reference, checkpoint
+
+    def load_model(self) -> Reference:
+        """Loaded already, as ours is."""
+        return GIVEN["reference"]
+
+    def run_inference(self, batch: Sequence[int], model: Reference, inference_args: Any = None) -> list[str]:
+        """Captions of a batch of numbers."""
+        checkpoint, library = GIVEN["checkpoint"], Library.load("tiny")
+        rows = []
+        for number in batch:
+            content, of = PICTURES[number]
+            prompt = library.render("any", "DESCRIBE", LANGUAGES[of % 2], {}, None)
+            rows.append(model.row(patchify(decode_rgb(content), checkpoint.rule), prompt, Sampling()))
+        return [checkpoint.chat.decode(said) for said in model.generate(rows, threading.Event())]
+
+
+GIVEN: dict[str, Any] = {}
+COUNTED = [0]
+
+
+def _count(_: object) -> None:
+    COUNTED[0] += 1
+
+
+def theirs() -> None:
+    """RunInference."""
+    with beam.Pipeline(runner=FnApiRunner()) as pipeline:
+        _ = (
+            pipeline
+            | beam.Create(range(len(PICTURES)))
+            | RunInference(Generate(GIVEN["reference"], GIVEN["checkpoint"]))
+            | "Count" >> beam.Map(_count)
+        )
+
+
+def timed(run: Any, *arguments: Any) -> float:
+    """CPU seconds; every upload must come out."""
+    COUNTED[0] = 0
+    begun = time.process_time()
+    run(*arguments)
+    spent = time.process_time() - begun
+    if COUNTED[0] != len(PICTURES):
+        raise SystemExit(f"{COUNTED[0]} captions for {len(PICTURES)} uploads")
+    return spent
+
+
+def main(uploads: int, copies: float, pairs: int) -> None:
+    """Print one JSON line."""
+    logging.disable(logging.CRITICAL)
+    torch.set_num_threads(1)
+    captioner_for(OPTIONS)
+    checkpoint = load_checkpoint(OPTIONS)
+    GIVEN.update(reference=Reference(checkpoint), checkpoint=checkpoint)
+    fill(uploads, copies)
+    timed(ours, "warm")
+    timed(theirs)
+    before = tally()
+    runs = [(timed(ours, f"job-{number}"), timed(theirs)) for number in range(pairs)]
+    counted = {name: number - before.get(name, 0) for name, number in tally().items()}
+    line = {
+        "uploads": uploads,
+        "copies": copies,
+        "reused": round(1 - counted["generations"] / uploads / pairs, 2),
+        "ours_ms_per_upload": round(1000 * statistics.median(mine for mine, _ in runs) / uploads, 2),
+        "run_inference_ms_per_upload": round(1000 * statistics.median(other for _, other in runs) / uploads, 2),
+        "times_run_inference": round(statistics.median(other / mine for mine, other in runs), 2),
+        "pairs": [round(other / mine, 2) for mine, other in runs],
+    }
+    print(json.dumps(line))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="The engine in the pipeline beside RunInference")
+    parser.add_argument("--uploads", type=int, default=400)
+    parser.add_argument("--copies", type=float, default=0.0)
+    parser.add_argument("--pairs", type=int, default=5)
+    options = parser.parse_args()
+    # What runs in a pipeline must be found by name: in the module that was started it would be copied.
+    from tests.benchmarks import inference
+
+    inference.main(options.uploads, options.copies, options.pairs)
