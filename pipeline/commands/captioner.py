@@ -21,10 +21,13 @@ def add_captioner(command: argparse.ArgumentParser) -> Any:
         "--captioner",
         default="engine",
         metavar="KIND",
-        help="engine, huggingface (slow, for comparison), fake, or MODULE:FUNCTION of your own (default engine)",
+        help="engine, vllm (a server), huggingface (slow, for comparison), fake, or MODULE:FUNCTION of your own "
+        "(default engine)",
     )
     group.add_argument("--model", default="tiny", help="checkpoint directory, hub id, or the bundled `tiny`")
     group.add_argument("--revision", default="", help="of a hub id; recorded as given for a directory")
+    group.add_argument("--endpoint", default="", metavar="URL", help="of vllm: http://host:8000/v1")
+    group.add_argument("--api-key", metavar="REFERENCE", help="of vllm, if it wants one: env:NAME or file:/path")
     group.add_argument("--download", action="store_true", help="allow the model hub to be asked")
     group.add_argument("--device", default="cpu", help="cpu or cuda")
     group.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32")
@@ -59,6 +62,8 @@ def captioner(arguments: argparse.Namespace) -> CaptionerOptions:
         max_pixels=arguments.max_pixels,
         download=arguments.download,
         own_process=arguments.own_process,
+        endpoint=arguments.endpoint,
+        api_key=arguments.api_key,
         **given(
             {
                 "text_tokens": arguments.text_tokens,

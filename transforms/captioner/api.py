@@ -18,8 +18,9 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from transforms.errors import ConfigInvalid
+from transforms.references import check_reference
 
-KINDS = ("engine", "fake", "huggingface")
+KINDS = ("engine", "fake", "huggingface", "vllm")
 DTYPES = ("float32", "bfloat16")
 
 
@@ -163,6 +164,10 @@ class CaptionerOptions:
     """Threads of the engine that decode and cut pictures."""
     own_process: bool | None = None
     """Whether the captioner has a process of its own; None: on a card it has."""
+    endpoint: str = ""
+    """Of `vllm`: ``http://host:8000/v1``."""
+    api_key: str | None = None
+    """Of `vllm`: a reference, ``env:NAME`` or ``file:/absolute/path``; it is read where the captioner runs."""
     download: bool = False
     """Allow the model hub to be asked; off, nothing leaves the machine."""
 
@@ -173,6 +178,7 @@ class CaptionerOptions:
 
     def __post_init__(self) -> None:
         """Raise `ConfigInvalid` naming the option that mends it."""
+        check_reference(self.api_key, "--api-key")
         if self.kind not in KINDS and not re.fullmatch(r"[\w.]+:\w+", self.kind):
             raise ConfigInvalid(
                 f"captioner `{self.kind}` does not exist; --captioner takes {', '.join(KINDS)} or MODULE:FUNCTION"

@@ -22,6 +22,10 @@ def create(options: CaptionerOptions) -> Captioner:
         from transforms.captioner.engine.captioner import EngineCaptioner
 
         return EngineCaptioner(options)
+    if options.kind == "vllm":
+        from transforms.captioner.vllm import VllmCaptioner
+
+        return VllmCaptioner(options)
     if ":" in options.kind:
         return _own(options)
     from transforms.captioner.huggingface import HuggingFaceCaptioner

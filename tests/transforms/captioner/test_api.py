@@ -38,7 +38,7 @@ def test_sampling_key_leaves_the_seed_out():
         (lambda: Sampling(1, 0), "top_p `0` is outside (0, 1]; use 1 to switch it off"),
         (
             lambda: CaptionerOptions(kind="x"),
-            "captioner `x` does not exist; --captioner takes engine, fake, huggingface or MODULE:FUNCTION",
+            "captioner `x` does not exist; --captioner takes engine, fake, huggingface, vllm or MODULE:FUNCTION",
         ),
         (
             lambda: CaptionerOptions(dtype="int8"),
