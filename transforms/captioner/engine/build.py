@@ -29,6 +29,7 @@ def build(checkpoint: Checkpoint, options: CaptionerOptions) -> Engine:
     length = min(tokens + options.text_tokens, config.max_position_embeddings)
     rotary = Rotary(language_model.rotary_emb, length, language_model.embed_tokens.weight)
     decoder = Decoder(language_model, model.lm_head, config)
+    model.lm_head = torch.nn.Identity()  # frees it, where it is not the embedding too
     vision = VisionTower(model.model.visual, rule.levels())
     embedding = decoder.embedding
     admission = AdmissionRule() if embedding.is_cuda else AdmissionRule.for_cpu(options.slots)

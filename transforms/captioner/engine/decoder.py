@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
@@ -10,6 +10,8 @@ import torch.nn.functional as F  # noqa: N812 - its name everywhere
 
 from transforms.captioner.engine.rotary import rotate
 
+_PIECE = 4096
+"""Outputs of a linear that are widened to float32 at once."""
 Attend = Callable[[int, torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 """(layer, query [tokens, heads, width], key, value [tokens, key heads, width]) → [tokens, heads * width]."""
 
@@ -89,6 +91,13 @@ def normalised(x: torch.Tensor, eps: torch.Tensor) -> torch.Tensor:
 
 
 def _folded(norm: Any, *linears: Any) -> torch.Tensor:
-    stacked: Sequence[torch.Tensor] = [linear.weight for linear in linears]
-    weight = torch.cat(list(stacked)).float() * norm.weight.float()
-    return weight.T.contiguous().to(stacked[0].dtype)
+    """The linears side by side, [in, out], each input scaled by the norm's weight; in pieces, for room is short."""
+    weights: list[torch.Tensor] = [linear.weight for linear in linears]
+    scale = norm.weight.float()
+    merged = weights[0].new_empty(weights[0].shape[1], sum(len(weight) for weight in weights))
+    column = 0
+    for weight in weights:
+        for piece in weight.split(_PIECE):
+            merged[:, column : column + len(piece)] = (piece.float() * scale).T
+            column += len(piece)
+    return merged

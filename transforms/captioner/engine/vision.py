@@ -64,8 +64,8 @@ class VisionTower:
     def _pixels(self, pictures: Sequence[Patches]) -> torch.Tensor:
         packed = torch.from_numpy(np.concatenate([picture.pixels for picture in pictures]))
         if self._weight.is_cuda:
-            packed = packed.pin_memory().to(self._weight.device, non_blocking=True)
-        return packed.to(self._weight.dtype).sub_(128)
+            packed = packed.pin_memory()
+        return packed.to(self._weight.device, non_blocking=True).to(self._weight.dtype).sub_(128)
 
     def _attend(
         self,
@@ -96,7 +96,7 @@ class VisionTower:
         key = (rows, columns)
         if key not in self._grids:
             tower, device = self._tower, self._weight.device
-            grid = torch.tensor([[1, rows, columns]], device=device)
+            grid = torch.tensor([[1, rows, columns]])  # here, for these helpers would wait for a device
             corners, shares = get_vision_interpolation_indices_and_weights(
                 grid,
                 num_grid_per_side=tower.num_grid_per_side,
@@ -105,8 +105,8 @@ class VisionTower:
                 spatial_merge_size=tower.spatial_merge_size,
                 kwargs={},
             )
-            places = (tower.pos_embed(corners) * shares[:, :, None]).sum(1) + self._bias
-            along = get_vision_position_ids(grid, tower.spatial_merge_size, kwargs={})
+            places = (tower.pos_embed(corners.to(device)) * shares.to(device)[:, :, None]).sum(1) + self._bias
+            along = get_vision_position_ids(grid, tower.spatial_merge_size, kwargs={}).to(device)
             cos, sin = tower.rotary_pos_emb(tower.pos_embed.weight, along)
             self._grids[key] = places.to(self._weight.dtype), cos[:, None], signed(sin)[:, None]
         self._grids.move_to_end(key)
