@@ -1,11 +1,9 @@
 import io
-import json
 import random
 import threading
 import time
 from concurrent.futures import CancelledError, wait
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -16,14 +14,13 @@ from transforms.captioner.prompts import Library
 from transforms.captioner.tiny.products import HELD_OUT, render
 
 pytestmark = pytest.mark.model
-GOLDENS = json.loads((Path(__file__).parents[2] / "data" / "tiny_goldens.json").read_text("utf-8"))
 EN, ZH = (Library.load("tiny").render("any", "DESCRIBE", tag, {}, None) for tag in ("en", "zh-Hans"))
 SIZES = [(64, 64), (96, 64), (70, 91), (200, 100), (33, 160), (640, 480), (96, 96), (20, 20)]
 
 
 @pytest.fixture(scope="module")
 def captioner():
-    loaded = create(CaptionerOptions(slots=8))
+    loaded = create(CaptionerOptions("huggingface", slots=8))
     yield loaded
     loaded.close()
 
@@ -153,7 +150,7 @@ def test_each_prompt_keeps_its_own_limit(captioner, batches):
 
 
 def test_cancelled_requests_are_skipped_and_close_settles_the_rest(capfd, monkeypatch):
-    own = create(CaptionerOptions(slots=2))
+    own = create(CaptionerOptions("huggingface", slots=2))
     generate, started = own._model.generate, threading.Event()
     seen = []
 
