@@ -4,6 +4,7 @@ import threading
 import time
 from concurrent.futures import CancelledError, wait
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from PIL import Image
