@@ -1,4 +1,4 @@
-"""The process's one captioner, the requests it has not answered yet, and what became of the last ones.
+"""The process's one captioner and the requests it has not answered yet.
 
 Futures are kept by request id: a request that is submitted again after a failed bundle or a restore gets the
 answer that is already there or under way.
@@ -15,7 +15,8 @@ from concurrent.futures import CancelledError, Future
 
 from transforms.captioner.api import Captioner, CaptionerOptions, CaptionRequest, Generation
 from transforms.captioner.load import create
-from transforms.errors import CaptionerBroken, CaptionerStalled, JobError
+from transforms.errors import CaptionerStalled, JobError
+from transforms.outcomes import Outcomes
 
 Clock = Callable[[], float]
 
@@ -38,6 +39,8 @@ class Inflight:
         self.captioner = captioner
         self.capacity = ROOM_PER_SLOT * captioner.info.slots
         self.outcomes = Outcomes()
+        self.is_broken = False
+        """Whether it said of itself, with a `JobError`, that it cannot go on."""
         self._stall = stall_seconds
         self._retain_seconds = retain_seconds
         self._retain_results = retain_results
@@ -67,10 +70,11 @@ class Inflight:
             self._unfinished += 1
         try:
             future = self.captioner.submit(request)
-        except BaseException:
+        except BaseException as error:
+            self.is_broken |= isinstance(error, JobError)
             self._release()
             raise
-        future.add_done_callback(lambda _: self._release())
+        future.add_done_callback(self._settled)
         with self._lock:
             self._futures[request.request_id] = future, self._clock()
             self._evict()
@@ -106,6 +110,10 @@ class Inflight:
                 return None
             return held[0]
 
+    def _settled(self, future: Future[Generation]) -> None:
+        self.is_broken |= not future.cancelled() and isinstance(future.exception(), JobError)
+        self._release()
+
     def _release(self) -> None:
         with self._lock:
             self._unfinished -= 1
@@ -124,54 +132,15 @@ class Inflight:
             del self._futures[request_id]
 
 
-class Outcomes:
-    """Tells a broken captioner from bad input: most recent outcomes share a cause that is not the input's."""
-
-    WINDOW = 100
-    ENOUGH = 20
-    SHARE = 0.8
-
-    def __init__(
-        self,
-        broken: type[JobError] = CaptionerBroken,
-        remedy: str = "Mend the model or its prompts and start again",
-    ) -> None:
-        """``broken`` is what is raised; ``remedy`` ends its message."""
-        self._broken = broken
-        self._remedy = remedy
-        self.captions = 0
-        """Captions so far."""
-        self._recent: collections.deque[str | None] = collections.deque(maxlen=self.WINDOW)
-        self._lock = threading.Lock()
-
-    def add(self, cause: str | None, detail: str = "") -> None:
-        """Record one upload's outcome; None is a caption. Raises ``broken`` when the job should stop.
-
-        ``cause`` is what outcomes are compared by, ``detail`` what is only told.
-        """
-        with self._lock:
-            self._recent.append(cause)
-            if cause is None:
-                self.captions += 1
-                return
-            if len(self._recent) < self.ENOUGH:
-                return
-            share = self._recent.count(cause) / len(self._recent)
-        if share >= self.SHARE:
-            told = f"{cause}: {detail}" if detail else cause
-            raise self._broken(
-                f"`{share:.0%}` of the last {len(self._recent)} uploads failed alike: {told}; the job stops "
-                f"so that the topic is not emptied into dead letters. {self._remedy}"
-            )
-
-
 _lock = threading.Lock()
 _loaded: dict[CaptionerOptions, Inflight] = {}
 
 
 def captioner_for(options: CaptionerOptions) -> Inflight:
-    """The process's captioner for these options, loaded once."""
+    """The process's captioner for these options, loaded once; loaded anew after it broke."""
     with _lock:
+        if options in _loaded and _loaded[options].is_broken:
+            _loaded.pop(options).captioner.close()
         if options not in _loaded:
             _loaded[options] = Inflight(create(options))
         return _loaded[options]

@@ -12,7 +12,7 @@ from apache_beam import pvalue
 
 from transforms.dead_letter import dead_letter
 from transforms.errors import InputError, JobError, StageBroken, StageFailed
-from transforms.inflight import Outcomes
+from transforms.outcomes import Outcomes
 from transforms.values import KafkaRecord
 
 DEAD_LETTERS = "dead_letters"

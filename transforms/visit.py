@@ -6,7 +6,7 @@ from concurrent.futures import CancelledError
 from dataclasses import replace
 
 from transforms.answer import Failure, failed, judge, rejected
-from transforms.errors import CaptionerBroken, CaptionFailed
+from transforms.errors import CaptionerBroken, CaptionFailed, JobError
 from transforms.group import Request
 from transforms.metrics import count
 from transforms.serving import Serving
@@ -89,6 +89,9 @@ class Visit(Serving):
                 f"the captioner was closed and owes a caption of `{request.case.candidate.upload.image_id}`; "
                 "start the job again from its checkpoint"
             ) from error
+        except JobError:  # not this picture's fault, nor any other's
+            self.means.inflight.forget(request.request_id)
+            raise
         except Exception as error:  # whatever a model may raise
             # Forgotten, so that a copy or a redriven upload asks again instead of getting the old error.
             self.means.inflight.forget(request.request_id)

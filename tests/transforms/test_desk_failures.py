@@ -181,3 +181,21 @@ def test_closed_captioner_makes_no_dead_letters() -> None:
         r.fake.close()
         with pytest.raises(CaptionerBroken, match="closed"):
             r.poll()
+
+
+def test_a_captioner_that_says_it_is_broken_stops_the_job_and_costs_no_upload() -> None:
+    broken = [True]
+
+    def script(*_: object) -> Exception | None:
+        return CaptionerBroken("the card is gone") if broken else None
+
+    with rig(script=script) as r:
+        r.lead(LEADER)
+        with pytest.raises(CaptionerBroken, match="the card is gone"):
+            r.poll()
+        assert r.inflight.is_broken
+        broken.clear()
+        r.stores.clear()  # the bundle is rolled back
+        r.new_desk()
+        out = r.lead(LEADER) + r.poll()
+        assert list(captions(out)) == ["lead"]

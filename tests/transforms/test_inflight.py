@@ -17,7 +17,8 @@ from transforms.captioner.api import (
     RenderedPrompt,
 )
 from transforms.errors import CaptionerBroken, CaptionerStalled
-from transforms.inflight import Inflight, Outcomes, captioner_for, close_all, preload
+from transforms.inflight import Inflight, captioner_for, close_all, preload
+from transforms.outcomes import Outcomes
 
 PROMPT = RenderedPrompt("Describe.", "en", "p", "1")
 
@@ -203,3 +204,23 @@ def test_one_captioner_a_process(manual: Manual) -> None:
     close_all()
     assert manual.closed
     assert captioner_for(options) is not mine
+
+
+def test_one_that_says_it_is_broken_is_replaced_by_the_next_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Manual] = []
+    monkeypatch.setattr("transforms.inflight.create", lambda _: made.append(Manual()) or made[-1])
+    options = CaptionerOptions("fake", slots=3)
+    first = captioner_for(options)
+    first.submit(ask("a"))
+    made[0].futures[0].set_exception(RuntimeError("one picture's error"))
+    assert captioner_for(options) is first
+    first.submit(ask("b"))
+    made[0].futures[1].set_exception(CaptionerBroken("the card is gone"))
+    second = captioner_for(options)
+    assert second is not first
+    assert (made[0].closed, made[1].closed) == (True, False)
+    monkeypatch.setattr(made[1], "submit", lambda _: (_ for _ in ()).throw(CaptionerBroken("gone again")))
+    with pytest.raises(CaptionerBroken):
+        second.submit(ask("c"))
+    assert captioner_for(options) is not second
+    close_all()
