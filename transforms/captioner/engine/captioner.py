@@ -2,39 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import threading
-import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
 from functools import partial
 
-from transforms.captioner.api import (
-    CaptionerInfo,
-    CaptionerOptions,
-    CaptionRequest,
-    Completion,
-    Generation,
-)
-from transforms.captioner.batching import milliseconds_since
+from transforms.captioner.api import CaptionerInfo, CaptionerOptions, CaptionRequest, Generation
 from transforms.captioner.chat import Chat
 from transforms.captioner.checkpoint import load_checkpoint
+from transforms.captioner.engine.asked import Asked, Part
 from transforms.captioner.engine.build import build
-from transforms.captioner.engine.jobs import Answer, Job
+from transforms.captioner.engine.fatal import is_fatal
+from transforms.captioner.engine.jobs import Job
 from transforms.captioner.engine.preparing import Preparation, Preparers
+from transforms.captioner.promise import drop_frames
+from transforms.errors import CaptionerBroken
 
+_log = logging.getLogger(__name__)
 _NAME = "engine-captioner"
-
-
-@dataclass(slots=True, eq=False)
-class _Asked:
-    """A request on its way. Its future stays pending to the end, so that it can be cancelled at any time."""
-
-    request: CaptionRequest
-    future: Future[Generation] = field(default_factory=Future)
-    jobs: list[Job] = field(default_factory=list)
-    unfinished: int = 0
-    completions: dict[int, Completion] = field(default_factory=dict)
 
 
 class EngineCaptioner:
@@ -46,23 +33,23 @@ class EngineCaptioner:
     def __init__(self, options: CaptionerOptions) -> None:
         checkpoint = load_checkpoint(options)
         self._chat: Chat = checkpoint.chat
-        self._stop_ids = frozenset(checkpoint.stop_ids)
         self._engine = build(checkpoint, options)
         slots = self._engine.slots
         self.info = CaptionerInfo(options.model, checkpoint.revision, slots.count)
         self._changed = threading.Condition()
-        self._inbox: list[tuple[_Asked, list[tuple[Job, tuple[int, ...]]]]] = []
-        self._cancelled: list[_Asked] = []
-        self._owners: dict[Job, tuple[_Asked, tuple[int, ...]]] = {}
+        self._inbox: list[tuple[Asked, list[Part]]] = []
+        self._cancelled: list[Asked] = []
+        self._owners: dict[Job, tuple[Asked, tuple[int, ...]]] = {}
         """Of every job in the engine; the engine's thread only."""
-        self._unfinished: dict[int, _Asked] = {}
+        self._unfinished: dict[int, Asked] = {}
         self._number = 0
         self._ahead = 0
         """Jobs that are prepared and have not begun."""
         self._most_ahead = max(8, slots.count)
         self._closing = False
+        self._broken: str | None = None
         self._prepare = Preparation(self._chat, checkpoint.rule, slots.count, slots.length)
-        self._preparers: Preparers[_Asked] = Preparers(
+        self._preparers: Preparers[Asked] = Preparers(
             self._make_jobs,
             lambda: self._ahead < self._most_ahead,
             self._changed,
@@ -74,11 +61,16 @@ class EngineCaptioner:
         self._thread.start()
 
     def submit(self, request: CaptionRequest) -> Future[Generation]:
-        """Queue a request; returns at once. Raises `RuntimeError` after `close`."""
-        asked = _Asked(request)
+        """Queue a request; returns at once.
+
+        Raises `RuntimeError` after `close`, and `CaptionerBroken` after the device was lost.
+        """
+        asked = Asked(request)
         with self._changed:
             if self._closing:
                 raise RuntimeError("the captioner is closed; create another one")
+            if self._broken is not None:
+                raise CaptionerBroken(self._broken)
             number = self._number = self._number + 1
             self._unfinished[number] = asked
             self._preparers.put(request.source, asked)
@@ -101,19 +93,22 @@ class EngineCaptioner:
 
     # On the threads that prepare
 
-    def _make_jobs(self, asked: _Asked) -> None:
+    def _make_jobs(self, asked: Asked) -> None:
         if asked.future.cancelled():
             return
         jobs = self._prepared(asked.request)
         if isinstance(jobs, Exception):
-            _settle(asked, jobs)
+            asked.future.settle(jobs)
+            return
+        if not jobs:
+            asked.future.settle(Generation((), 0))
             return
         with self._changed:
             self._inbox.append((asked, jobs))
             self._ahead += len(jobs)
             self._changed.notify_all()
 
-    def _prepared(self, request: CaptionRequest) -> list[tuple[Job, tuple[int, ...]]] | Exception:
+    def _prepared(self, request: CaptionRequest) -> list[Part] | Exception:
         try:
             return self._prepare(request)
         except Exception as error:
@@ -126,83 +121,91 @@ class EngineCaptioner:
                 return
             self._cancelled.append(asked)
             self._changed.notify_all()
-        future.set_running_or_notify_cancel()  # wakes who waits with concurrent.futures.wait()
+        asked.future.wake()
 
     # On the thread that computes
 
     def _work(self) -> None:
+        try:
+            while self._wait():
+                self._turn()
+        except BaseException as error:  # whatever it is, nobody may wait for ever
+            self._break(error)
+
+    def _wait(self) -> bool:
+        """For something to do; False when it is time to go."""
         engine = self._engine
-        while True:
-            with self._changed:
-                self._changed.wait_for(
-                    lambda: self._closing or self._inbox or self._cancelled or engine.waiting or engine.active
-                )
-                if self._closing:
-                    return
-                arrived, self._inbox = self._inbox, []
-                cancelled, self._cancelled = self._cancelled, []
-            for asked, jobs in arrived:
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._closing or self._inbox or self._cancelled or engine.waiting or engine.active
+            )
+            return not self._closing
+
+    def _turn(self) -> None:
+        engine = self._engine
+        with self._changed:
+            arrived, self._inbox = self._inbox, []
+            cancelled, self._cancelled = self._cancelled, []
+        for asked, jobs in arrived:
+            with self._blaming(asked):
                 self._add(asked, jobs)
-            for asked in cancelled:
-                self._cancel(asked)
-            try:
-                done = engine.step()
-            except Exception as error:  # no job's fault that we know of: all end with it, the next ones may do better
-                done = engine.abandon(error)
-            for job in done:
-                self._finish(job)
-            with self._changed:
-                if engine.waiting != self._ahead - sum(len(jobs) for _, jobs in self._inbox):
-                    self._ahead = engine.waiting + sum(len(jobs) for _, jobs in self._inbox)
-                    self._changed.notify_all()
+        for asked in cancelled:
+            self._cancel(asked)
+        for job in self._step():
+            asked, places = self._owners.pop(job)
+            with self._blaming(asked):
+                self._finish(job, asked, places)
+        with self._changed:
+            if engine.waiting != self._ahead - sum(len(jobs) for _, jobs in self._inbox):
+                self._ahead = engine.waiting + sum(len(jobs) for _, jobs in self._inbox)
+                self._changed.notify_all()
 
-    def _add(self, asked: _Asked, jobs: Sequence[tuple[Job, tuple[int, ...]]]) -> None:
-        asked.unfinished = len(jobs)
-        for job, places in jobs:
-            asked.jobs.append(job)
-            self._owners[job] = asked, places
+    def _step(self) -> list[Job]:
+        try:
+            return self._engine.step()
+        except Exception as error:
+            if is_fatal(error):
+                raise
+            # No job's fault that we know of: all under way end with it, the next ones may do better.
+            return self._engine.abandon(error.with_traceback(None))
+
+    def _break(self, error: BaseException) -> None:
+        _log.error("the engine cannot go on", exc_info=error)
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+        with self._changed:
+            self._broken = (
+                f"the engine cannot go on (`{reason}`); look at the card, and start again from the checkpoint"
+            )
+            left = list(self._unfinished.values())
+        drop_frames(error)
+        for asked in left:
+            asked.future.settle(CaptionerBroken(self._broken))
+
+    def _add(self, asked: Asked, parts: Sequence[Part]) -> None:
+        asked.jobs = [job for job, _ in parts]
+        for job, places in parts:
             self._engine.add(job)
+            self._owners[job] = asked, places
 
-    def _cancel(self, asked: _Asked) -> None:
+    def _cancel(self, asked: Asked) -> None:
         for job in asked.jobs:
             if job in self._owners:
                 self._engine.cancel(job)
 
-    def _finish(self, job: Job) -> None:
-        asked, places = self._owners.pop(job)
+    @contextlib.contextmanager
+    def _blaming(self, asked: Asked) -> Iterator[None]:
+        """What goes wrong with one request is its own affair."""
+        try:
+            yield
+        except Exception as error:
+            self._cancel(asked)
+            asked.future.settle(error)
+
+    def _finish(self, job: Job, asked: Asked, places: Sequence[int]) -> None:
         if job.is_cancelled:
             return
         if job.error is not None:
             self._cancel(asked)
-            _settle(asked, job.error)
+            asked.future.settle(job.error)
             return
-        for place, answer in zip(places, job.answers, strict=True):
-            asked.completions[place] = self._completion(answer)
-        asked.unfinished -= 1
-        if not asked.unfinished:
-            answers = tuple(asked.completions[place] for place in range(len(asked.request.prompts)))
-            begun = min(job.begun_at for job in asked.jobs)
-            _settle(asked, Generation(answers, milliseconds_since(begun)))
-
-    def _completion(self, answer: Answer) -> Completion:
-        said = answer.tokens[:-1] if answer.is_ended else answer.tokens
-        chances = answer.chances
-        return Completion(
-            text=self._chat.decode(said),
-            finish_reason="stop" if answer.is_ended else "length",
-            input_tokens=answer.prompt,
-            output_tokens=len(answer.tokens),
-            mean_logprob=sum(chances) / len(chances) if chances else None,
-        )
-
-
-def _settle(asked: _Asked, outcome: Generation | BaseException) -> None:
-    """Once; not when it was cancelled meanwhile."""
-    if asked.future.done() or not asked.future.set_running_or_notify_cancel():
-        return
-    if isinstance(outcome, BaseException):
-        # Its frames hold pictures and tensors, for as long as somebody holds the future.
-        traceback.clear_frames(outcome.__traceback__)
-        asked.future.set_exception(outcome)
-    else:
-        asked.future.set_result(outcome)
+        asked.take(job, places, self._chat.decode)

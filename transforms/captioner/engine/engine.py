@@ -11,8 +11,10 @@ import torch
 from transforms.captioner.engine.admission import Admission, AdmissionRule
 from transforms.captioner.engine.choosing import choose
 from transforms.captioner.engine.fair import FairQueue
+from transforms.captioner.engine.fatal import is_fatal
 from transforms.captioner.engine.jobs import Answer, Counters, Job
 from transforms.captioner.engine.steps import Joining, Steps
+from transforms.captioner.engine.transfer import Download
 
 ROUND = 2048
 """Tokens that each source may have computed before it is the next one's turn."""
@@ -21,8 +23,8 @@ ROUND = 2048
 class _Step(NamedTuple):
     """Tokens that were computed, perhaps not yet."""
 
-    tokens: torch.Tensor
-    chances: torch.Tensor | None
+    tokens: Download
+    chances: Download | None
     grown: list[tuple[int, int, Job, Answer]]
     """Row of the tokens, slot, and whose it is."""
 
@@ -52,6 +54,8 @@ class Engine:
         self._unseen: list[_Step] = []
         """Whose tokens nobody has looked at yet."""
         self._done: list[Job] = []
+        self._joining: list[Job] = []
+        """Neither waiting nor active: their prefill is computed."""
         self._cancelled: list[Job] = []
         self._most_slots = self.slots.count
         """Fewer for a while after a step failed."""
@@ -82,35 +86,41 @@ class Engine:
 
     @torch.inference_mode()
     def step(self) -> list[Job]:
-        """Let jobs join, compute one token of every answer, and return the jobs that are done, failed or cancelled."""
-        self._done = []
+        """Let jobs join, compute one token of every answer, and return the jobs that are done, failed or cancelled.
+
+        Raises what the device cannot recover from.
+        """
         self._drop_cancelled()
-        if joining := self._admit():
-            self._prefill(joining)
+        self._admit()
+        if self._joining:
+            self._prefill(self._joining)
+            self._joining = []
         if self._active:
             self._decode()
         self._look()
-        return self._done
+        done, self._done = self._done, []
+        return done
 
     @torch.inference_mode()
     def abandon(self, error: Exception) -> list[Job]:
-        """End all jobs under way with an error; those that wait are left."""
+        """After `step` raised: end all jobs under way with the error, and return them; those that wait are left."""
         self._unseen.clear()
-        self._done = list(dict.fromkeys(job for job, _ in self._active.values()))
-        for job in self._done:
+        ended = {job: None for job, _ in self._active.values()} | dict.fromkeys(self._joining)
+        for job in ended:
             self._leave(job.answers)
             job.error = error
-        return self._done
+        done, self._done, self._joining = self._done, [], []
+        return list(dict.fromkeys((*done, *ended)))
 
     # Joining
 
-    def _admit(self) -> list[Job]:
+    def _admit(self) -> None:
         rule, free = self._admission.rule, self.slots.free
         if self._active:
             free = min(free, self._most_slots - len(self._active))
         if not self._admission.is_due(len(self._waiting), free, len(self._active)):
-            return []
-        joining: list[Job] = []
+            return
+        joining = self._joining
         tokens = 0
 
         def fits(job: Job) -> bool:
@@ -123,7 +133,6 @@ class Engine:
             joining.append(job)
             free -= len(job.limits)
             tokens += len(job.row.ids)
-        return joining
 
     def _prefill(self, jobs: list[Job]) -> None:
         """All at once; if that fails, half of them and the other half: only the guilty one ends with the error."""
@@ -135,9 +144,11 @@ class Engine:
         grown = [(row, answer.slot, job, answer) for row, (job, answer) in enumerate(answers)]
         try:
             joining = [Joining(job.patches, job.row, tuple(answer.slot for answer in job.answers)) for job in jobs]
-            step = self._choose(self._steps.prefill(joining), grown)
-            self.slots.begin([slot for _, slot, _, _ in grown], step.tokens)
+            tokens, step = self._choose(self._steps.prefill(joining), grown)
+            self.slots.begin([slot for _, slot, _, _ in grown], tokens)
         except Exception as error:
+            if is_fatal(error):
+                raise
             self._leave([answer for _, answer in answers])
             traceback.clear_frames(error.__traceback__)  # they hold the tensors of the failed step
             if len(jobs) == 1:
@@ -163,9 +174,11 @@ class Engine:
         length = max(answer.prompt + len(answer.tokens) for *_, answer in grown) + len(self._unseen)
         try:
             logits = self._steps.decode(max(self._active) + 1, min(length, self.slots.length))
-            step = self._choose(logits, grown)
-            self.slots.grow(step.tokens)
+            tokens, step = self._choose(logits, grown)
+            self.slots.grow(tokens)
         except Exception as error:
+            if is_fatal(error):
+                raise
             traceback.clear_frames(error.__traceback__)
             self._shrink(error)
             return
@@ -173,9 +186,10 @@ class Engine:
         self.counters.decode_steps += 1
         self.counters.decode_slots += len(grown)
 
-    def _choose(self, logits: torch.Tensor, grown: list[tuple[int, int, Job, Answer]]) -> _Step:
+    def _choose(self, logits: torch.Tensor, grown: list[tuple[int, int, Job, Answer]]) -> tuple[torch.Tensor, _Step]:
         drawings = {row: answer.drawing for row, _, _, answer in grown if answer.drawing is not None}
-        return _Step(*choose(logits, drawings, self._wants_chances), grown)
+        tokens, chances = choose(logits, drawings, self._wants_chances)
+        return tokens, _Step(Download(tokens), None if chances is None else Download(chances), grown)
 
     def _shrink(self, error: Exception) -> None:
         """A step failed and changed nothing: half of the jobs begin anew later, those that joined last.

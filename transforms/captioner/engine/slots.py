@@ -6,6 +6,8 @@ import heapq
 
 import torch
 
+from transforms.captioner.engine.transfer import upload
+
 
 class Slots:
     """Tensors over all slots. Low numbers are taken first: a decode step runs over a prefix of the slots."""
@@ -41,7 +43,7 @@ class Slots:
 
     def begin(self, slots: list[int], tokens: torch.Tensor) -> None:
         """Answers begin in these slots with these tokens, [slots]."""
-        rows = torch.tensor(slots, device=tokens.device)
+        rows = upload(slots, tokens.device)
         self.tokens[rows] = tokens
         self.steps[rows] = 1
 
@@ -55,11 +57,11 @@ class Slots:
         """These are free again: what they hold is not looked at any more, nor does it drag the others along."""
         if not slots:
             return
-        gone = torch.tensor(slots, device=self.lengths.device)
-        self.lengths[gone] = 0
-        self.steps[gone] = 0
         for slot in slots:
             heapq.heappush(self._free, slot)
+        gone = upload(slots, self.lengths.device)
+        self.lengths[gone] = 0
+        self.steps[gone] = 0
 
     def places(self, slots: torch.Tensor, indices: torch.Tensor) -> torch.Tensor:
         """Lines of a layer for tokens ``indices`` of ``slots``, both of shape (n,): (n * key heads,)."""

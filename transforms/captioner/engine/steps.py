@@ -13,6 +13,7 @@ from transforms.captioner.engine.decoder import Decoder
 from transforms.captioner.engine.rotary import Rotary
 from transforms.captioner.engine.rows import Row
 from transforms.captioner.engine.slots import Slots
+from transforms.captioner.engine.transfer import moved, upload
 from transforms.captioner.engine.vision import VisionTower
 from transforms.captioner.patches import Patches
 
@@ -61,7 +62,7 @@ class Steps:
             return packed.attend(query, key, value)
 
         wanted = {slot: n for n, slot in enumerate(packed.slot_numbers)}
-        back = torch.tensor([wanted[slot] for one in joining for slot in one.slots], device=self._device)
+        back = upload([wanted[slot] for one in joining for slot in one.slots], self._device)
         final = len(self._decoder.layers) - 1
         for layer in range(final + 1):
             rows = packed.last[back] if layer == final else None
@@ -161,16 +162,16 @@ class _Packed:
             else:
                 self._groups.append((row.shape, 1))
         self.slot_numbers = owners
-        self.ids = torch.tensor(ids, device=device)
-        self.visual = torch.cat(visual).to(device)
-        self.sources = torch.cat(sources).to(device)
-        self.last = torch.tensor(last, device=device)
-        self.slots = torch.tensor(owners, device=device)
-        self.lengths = torch.tensor(counts, device=device)
-        self.shifts = torch.tensor([one.row.shift for one in joining for _ in one.slots], device=device)
-        repeated = torch.tensor(owners).repeat_interleave(torch.tensor(counts)).to(device)
-        self.places = slots.places(repeated, torch.cat(indices).to(device))
-        along = torch.tensor(positions, device=device)
+        self.ids = upload(ids, device)
+        self.visual = moved(torch.cat(visual), device)
+        self.sources = moved(torch.cat(sources), device)
+        self.last = upload(last, device)
+        self.slots = upload(owners, device)
+        self.lengths = upload(counts, device)
+        self.shifts = upload([one.row.shift for one in joining for _ in one.slots], device)
+        repeated = moved(torch.tensor(owners).repeat_interleave(torch.tensor(counts)), device)
+        self.places = slots.places(repeated, moved(torch.cat(indices), device))
+        along = upload(positions, device)
         self.cos, self.sin = rotary.cos[along], rotary.sin[along]
         self.cos[self.visual] = torch.cat([cos for cos, _ in pictures])
         self.sin[self.visual] = torch.cat([sin for _, sin in pictures])

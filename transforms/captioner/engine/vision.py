@@ -13,6 +13,7 @@ import torch.nn.functional as F  # noqa: N812 - its name everywhere
 from transformers.vision_utils import get_vision_interpolation_indices_and_weights, get_vision_position_ids
 
 from transforms.captioner.engine.rotary import rotate, signed
+from transforms.captioner.engine.transfer import moved
 from transforms.captioner.patches import Patches
 
 _GRIDS = 64
@@ -63,9 +64,7 @@ class VisionTower:
 
     def _pixels(self, pictures: Sequence[Patches]) -> torch.Tensor:
         packed = torch.from_numpy(np.concatenate([picture.pixels for picture in pictures]))
-        if self._weight.is_cuda:
-            packed = packed.pin_memory()
-        return packed.to(self._weight.device, non_blocking=True).to(self._weight.dtype).sub_(128)
+        return moved(packed, self._weight.device).to(self._weight.dtype).sub_(128)
 
     def _attend(
         self,

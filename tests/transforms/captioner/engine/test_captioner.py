@@ -25,7 +25,7 @@ from transforms.captioner.images import decode_rgb
 from transforms.captioner.load import create
 from transforms.captioner.patches import PatchRule, patchify
 from transforms.captioner.tiny.products import HELD_OUT, render
-from transforms.errors import ImageCorrupt, PromptTooLong
+from transforms.errors import CaptionerBroken, ImageCorrupt, PromptTooLong
 
 pytestmark = pytest.mark.model
 LIMIT = 120
@@ -138,6 +138,50 @@ def test_what_breaks_the_step_itself_ends_what_is_under_way(
     first = captioner.submit(CaptionRequest("r", png(1), (EN,)))
     assert isinstance(first.exception(LIMIT), MemoryError)
     assert captioner.submit(CaptionRequest("r", png(1), (EN,))).result(LIMIT).completions[0].text
+
+
+def test_a_lost_device_ends_every_request_and_refuses_more(
+    captioner: EngineCaptioner, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    asked = threading.Event()
+
+    def lost(*_: object) -> object:
+        assert asked.wait(LIMIT)
+        raise torch.AcceleratorError("CUDA error: unspecified launch failure\nCUDA kernel errors might be …")
+
+    monkeypatch.setattr(captioner._engine._steps, "prefill", lost)
+    futures = [captioner.submit(CaptionRequest(f"r{n}", png(n % 20), (EN,))) for n in range(100)]
+    asked.set()
+    errors = [future.exception(LIMIT) for future in futures]
+    words = (
+        "the engine cannot go on (`CUDA error: unspecified launch failure`); look at the card, "
+        "and start again from the checkpoint"
+    )
+    assert {(type(error), str(error)) for error in errors} == {(CaptionerBroken, words)}
+    with pytest.raises(CaptionerBroken, match="unspecified launch failure"):
+        captioner.submit(CaptionRequest("r", png(1), (EN,)))
+    assert "the engine cannot go on" in caplog.text
+
+
+def test_what_goes_wrong_with_one_answer_is_its_own_affair(
+    captioner: EngineCaptioner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual, bad = captioner._chat.decode, [True]
+
+    def decode(tokens: Sequence[int]) -> str:
+        if bad:
+            bad.clear()
+            raise KeyError("no such token")
+        return usual(tokens)
+
+    monkeypatch.setattr(captioner._chat, "decode", decode)
+    first = captioner.submit(CaptionRequest("r", png(1), (EN,)))
+    assert isinstance(first.exception(LIMIT), KeyError)
+    assert captioner.submit(CaptionRequest("r", png(1), (EN,))).result(LIMIT).completions[0].text
+
+
+def test_a_request_without_a_prompt_is_answered(captioner: EngineCaptioner) -> None:
+    assert captioner.submit(CaptionRequest("r", png(1), ())).result(LIMIT) == Generation((), 0)
 
 
 def test_the_synthetic_checkpoint_of_the_real_layout_is_served(tmp_path: Path) -> None:

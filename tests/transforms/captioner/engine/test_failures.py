@@ -9,6 +9,7 @@ from data.engine_world import ASKS, EN, PICTURES, ZH, Stock, World, check_empty,
 
 from transforms.captioner.engine.admission import AdmissionRule
 from transforms.captioner.engine.engine import Engine
+from transforms.captioner.engine.fatal import is_fatal
 
 pytestmark = pytest.mark.model
 
@@ -110,6 +111,76 @@ def test_what_nobody_expected_ends_what_is_under_way_only(
         done += engine.step()
     assert [tokens_of(job) for job in jobs[2:]] == [[stock.tokens(n, EN, stops=True)] for n in (2, 3)]
     check_empty(engine)
+
+
+LOST = "CUDA error: an illegal memory access was encountered"
+
+
+@pytest.mark.parametrize(
+    ("words", "fatal"),
+    [
+        (LOST, True),
+        ("CUDA error: device-side assert triggered\nCompile with `TORCH_USE_CUDA_DSA`", True),
+        ("CUDA out of memory. Tried to allocate 20.00 MiB", False),
+        ("CUDA error: out of memory", False),
+        ("mat1 and mat2 shapes cannot be multiplied", False),
+    ],
+)
+def test_an_error_that_ends_the_device_is_told_from_others(words: str, fatal: bool) -> None:
+    assert is_fatal(RuntimeError(words)) is fatal
+
+
+@pytest.mark.parametrize("where", ["prefill", "decode"])
+def test_a_lost_device_is_nobody_s_fault_and_is_not_asked_again(
+    world: World, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    engine = world.engine(8, AdmissionRule(most=4))
+    jobs = [world.job(n, (EN,)) for n in range(8)]
+    for job in jobs:
+        engine.add(job)
+    if where == "decode":
+        engine.step()
+    asked = []
+
+    def lost(*given: Any) -> torch.Tensor:
+        asked.append(given)
+        raise torch.AcceleratorError(LOST)
+
+    monkeypatch.setattr(engine._steps, where, lost)
+    with pytest.raises(torch.AcceleratorError):
+        engine.step()
+    assert len(asked) == 1
+    gone = engine.abandon(RuntimeError(LOST))
+    assert set(gone) == set(jobs[: 4 if where == "prefill" else 8])
+    assert (engine.active, engine.slots.free) == (0, 8)
+
+
+def test_what_was_done_before_a_step_raised_is_still_returned(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = world.engine(8)
+    cancelled, other = world.job(0, (EN,)), world.job(1, (EN,))
+    engine.add(cancelled)
+    engine.step()
+    engine.cancel(cancelled)
+    engine.add(other)
+    monkeypatch.setattr(engine, "_look", lambda: (_ for _ in ()).throw(KeyError("odd")))
+    with pytest.raises(KeyError):
+        engine.step()
+    assert engine.abandon(KeyError("odd")) == [cancelled, other]
+    assert (cancelled.error is None, str(other.error)) == (True, "'odd'")
+    check_empty(engine)
+
+
+def test_slots_are_free_again_though_the_device_cannot_be_told(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    slots = world.engine(4).slots
+    taken = [slots.take() for _ in range(3)]
+
+    def lost(*_: Any) -> torch.Tensor:
+        raise torch.AcceleratorError(LOST)
+
+    monkeypatch.setattr("transforms.captioner.engine.slots.upload", lost)
+    with pytest.raises(torch.AcceleratorError):
+        slots.release(taken)
+    assert slots.free == 4
 
 
 def test_one_source_s_bulk_delays_another_s_picture_by_a_few_steps(world: World) -> None:
