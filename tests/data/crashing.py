@@ -3,12 +3,14 @@
 import os
 import signal
 import threading
+import time
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 
 from transforms.captioner.api import CaptionerOptions, CaptionRequest, Completion, Generation
 from transforms.captioner.fake import FakeCaptioner
-from transforms.errors import ImageCorrupt, ModelUnavailable
+from transforms.errors import CaptionerBroken, ImageCorrupt, ModelUnavailable
 
 
 class Crashing(FakeCaptioner):
@@ -22,10 +24,16 @@ class Crashing(FakeCaptioner):
         with (self._folder / "asked").open("a") as file:
             file.write(f"{request.request_id} {os.getpid()} {len(request.image)}\n")
         word = request.image[:16].rstrip(b"\0").decode()
+        future: Future[Generation]
         if word == "die" or (word == "die once" and not (self._folder / "died").exists()):
             (self._folder / "died").touch()
             threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGKILL)).start()
             return Future()
+        if word == "broken once" and not (self._folder / "broke").exists():
+            (self._folder / "broke").touch()
+            future = Future()
+            future.set_exception(CaptionerBroken("the card fell off the bus"))
+            return future
         if word == "slow":
             return Future()
         if word.startswith("late"):
@@ -37,7 +45,7 @@ class Crashing(FakeCaptioner):
         if word == "odd":
             raise type("OutOfMemoryError", (RuntimeError,), {})("CUDA out of memory")
         if word == "length":
-            future: Future[Generation] = Future()
+            future = Future()
             future.set_result(Generation((Completion(str(sum(request.image)), "stop", 1, 1),), 1))
             return future
         return super().submit(request)
@@ -53,6 +61,37 @@ def never_loads(options: CaptionerOptions) -> Crashing:
 
 def dies_loading(options: CaptionerOptions) -> Crashing:
     os._exit(7)
+
+
+def loads_badly_again(options: CaptionerOptions) -> Crashing:
+    """Only the first process comes up; the others raise what is no error of ours."""
+    first = Path(options.model) / "first"
+    if first.exists():
+        raise RuntimeError("CUDA out of memory")
+    first.touch()
+    return Crashing(options)
+
+
+def loads_slowly_again(options: CaptionerOptions) -> Crashing:
+    """All but the first process wait for a file ``go``, after they have left one ``waits``."""
+    folder = Path(options.model)
+    if (folder / "first").exists():
+        (folder / "waits").touch()
+        while not (folder / "go").exists():
+            time.sleep(0.01)
+    (folder / "first").touch()
+    return Crashing(options)
+
+
+class Doomed(Crashing):
+    """Dies of any request."""
+
+    def submit(self, request: CaptionRequest) -> Future[Generation]:
+        return super().submit(replace(request, image=b"die"))
+
+
+def doomed(options: CaptionerOptions) -> Crashing:
+    return Doomed(options)
 
 
 def dies_loading_again(options: CaptionerOptions) -> Crashing:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+import queue
 import socket
 import subprocess
 import sys
+import threading
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 from transforms.captioner.api import CaptionerInfo, CaptionerOptions
-from transforms.captioner.process.wire import Cells, Close, Fault, Ready, Start
+from transforms.captioner.process.wire import Answer, Cells, Close, Fault, Ready, Start
 from transforms.errors import ModelUnavailable
 
 _ROOT = str(Path(__file__).parents[3])
@@ -20,10 +22,11 @@ _PATIENCE = 20.0
 
 
 class Child:
-    """Started with a captioner that is loaded. Not thread-safe for sending."""
+    """A process that loads a captioner. One thread reads from it; sending never waits for it."""
 
     def __init__(self, options: CaptionerOptions, cells: Cells) -> None:
-        """Raises what loading the captioner raises; `ModelUnavailable` when the process ends meanwhile."""
+        self._model = options.model
+        self.is_ready = False
         ours, theirs = socket.socketpair()
         passed = (theirs.fileno(), cells.descriptor)
         command = [sys.executable, "-m", f"{__package__}.host", *map(str, passed)]
@@ -33,36 +36,43 @@ class Child:
             command, pass_fds=passed, env=environment, stdin=subprocess.DEVNULL
         )
         theirs.close()
-        self.connection = Connection(ours.detach())
+        self._connection = Connection(ours.detach())
+        self._outbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        # One that does not read may fill the socket: whoever sends must not wait with a lock in hand.
+        self._sender = threading.Thread(target=self._send, name="process-captioner-sends", daemon=True)
+        self._sender.start()
+        self.send(Start(options, cells.count))
+
+    def wait_until_ready(self) -> CaptionerInfo:
+        """What it loaded. Raises what loading the captioner raised; `ModelUnavailable` when the process ended."""
         try:
-            self.connection.send(Start(options, cells.count))
-            said: Ready | Fault = self.connection.recv()
+            said: Ready | Fault = self._connection.recv()
         except (EOFError, OSError) as error:
-            code = self.end()
             raise ModelUnavailable(
-                f"the captioner's process ended with `{code}` while it loaded `{options.model}`; see its last words "
-                "above, or run it in the worker's process with --no-own-process"
+                f"the captioner's process ended with `{self.end()}` while it loaded `{self._model}`; see its last "
+                "words above, or run it in the worker's process with --no-own-process"
             ) from error
-        except BaseException:
-            self.end()
-            raise
         if not isinstance(said, Ready):
-            self.end()
             raise said.error()
-        self.info: CaptionerInfo = said.info
+        self.is_ready = True
+        return said.info
 
     @property
     def pid(self) -> int:
         """Of the process."""
         return self._process.pid
 
-    def send(self, message: Any) -> bool:
-        """Whether it could be sent: the process may be gone."""
+    def receive(self) -> Answer | None:
+        """Its next answer; None when the process is gone."""
         try:
-            self.connection.send(message)
-        except OSError:
-            return False
-        return True
+            answer: Answer = self._connection.recv()
+        except (EOFError, OSError):
+            return None
+        return answer
+
+    def send(self, message: Any) -> None:
+        """Queue a message; a dead process gets none."""
+        self._outbox.put(message)
 
     def ask_to_close(self) -> None:
         """It cancels what it has, and ends."""
@@ -75,5 +85,19 @@ class Child:
         except subprocess.TimeoutExpired:
             self._process.kill()
             code = self._process.wait(_PATIENCE)
-        self.connection.close()
+        self._outbox.put(None)
+        self._sender.join()
         return code
+
+    def forget(self) -> int:
+        """End it and free what it took here; its exit status. Only on the thread that reads from it."""
+        code = self.end()
+        self._connection.close()
+        return code
+
+    def _send(self) -> None:
+        while (message := self._outbox.get()) is not None:
+            try:
+                self._connection.send(message)
+            except OSError:  # it is gone: the reader's matter
+                return

@@ -7,14 +7,20 @@ import queue
 import signal
 import sys
 import threading
+import traceback
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
 from dataclasses import replace
 from multiprocessing.connection import Connection
+from typing import NoReturn
 
 from transforms.captioner.api import Captioner, Generation
 from transforms.captioner.load import create
 from transforms.captioner.process.wire import Answer, Ask, Cancel, Cells, Close, Fault, Ready, Start
+from transforms.errors import CaptionerBroken, CaptionstreamError
+
+BROKEN = 70
+"""Exit status when the captioner says that it is broken: EX_SOFTWARE of sysexits.h."""
 
 
 def main(socket: int, memory: int) -> None:
@@ -27,6 +33,8 @@ def main(socket: int, memory: int) -> None:
     try:
         captioner = create(replace(start.options, own_process=False))
     except Exception as error:
+        if not isinstance(error, CaptionstreamError):
+            traceback.print_exc()  # the worker tells its name only
         connection.send(Fault.of(error))
         return
     connection.send(Ready(captioner.info))
@@ -50,6 +58,8 @@ def _serve(
     def answering(number: int) -> Callable[[Future[Generation]], None]:
         def settle(future: Future[Generation]) -> None:
             futures.pop(number, None)
+            if not future.cancelled() and isinstance(error := future.exception(), CaptionerBroken):
+                _end(error)
             outbox.put(_answer(number, future))
 
         return settle
@@ -64,11 +74,19 @@ def _serve(
                 request = replace(request, image=cells.get(message.cell, message.size))
             try:
                 future = captioner.submit(request)
+            except CaptionerBroken as error:
+                _end(error)
             except Exception as error:
                 outbox.put(Answer(message.number, Fault.of(error)))
                 continue
             futures[message.number] = future
             future.add_done_callback(answering(message.number))
+
+
+def _end(error: CaptionerBroken) -> NoReturn:
+    """Nothing can be computed here any more: another process may do better, and asks again."""
+    print(f"captionstream: {error.message}", file=sys.stderr, flush=True)
+    os._exit(BROKEN)
 
 
 def _answer(number: int, future: Future[Generation]) -> Answer:
