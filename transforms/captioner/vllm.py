@@ -10,14 +10,12 @@ import base64
 import io
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
-from urllib.parse import urlsplit
 
-import requests
 from PIL import Image
 
 from transforms.captioner.api import (
@@ -30,29 +28,20 @@ from transforms.captioner.api import (
     Sampling,
 )
 from transforms.captioner.batching import milliseconds_since
+from transforms.captioner.chat_api import ChatApi, ServerFailed
 from transforms.captioner.engine.fair import FairQueue
 from transforms.captioner.images import decode_rgb
 from transforms.captioner.patches import PatchRule
-from transforms.errors import CaptionFailed, ConfigInvalid, ModelUnavailable
-from transforms.references import secret
+from transforms.captioner.promise import Promise
+from transforms.errors import ModelUnavailable
 
-ATTEMPTS = 4
-"""Of one question, when the server is busy or cannot be reached."""
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 10.0
-"""Seconds before another attempt; each pause is twice the one before."""
-_CONNECT_SECONDS, _ANSWER_SECONDS = 5.0, 120.0
-_BUSY = frozenset((408, 429, 500, 502, 503, 504))
 _CLOSING_SECONDS = 5.0
-
-
-class ServerFailed(RuntimeError):
-    """The server is to blame, or the way to it."""
 
 
 @dataclass(slots=True, eq=False)
 class _Asked:
     request: CaptionRequest
-    future: Future[Generation] = field(default_factory=Future)
+    future: Promise = field(default_factory=Promise)
 
 
 class VllmCaptioner:
@@ -60,14 +49,9 @@ class VllmCaptioner:
 
     def __init__(self, options: CaptionerOptions, pause: Callable[[float], object] | None = None) -> None:
         """``pause`` waits so many seconds between attempts."""
-        self._address = _checked(options.endpoint)
-        self._model, self._rule = options.model, PatchRule().capped(options.max_pixels)
-        self._headers = (
-            {} if options.api_key is None else {"Authorization": f"Bearer {secret(options.api_key, '--api-key')}"}
-        )
         self._closing = threading.Event()
-        self._pause = pause or self._closing.wait
-        self._sessions = threading.local()
+        self._api = ChatApi(options.endpoint, options.api_key, self._closing, pause)
+        self._model, self._rule = options.model, PatchRule().capped(options.max_pixels)
         self.info = CaptionerInfo(options.model, options.revision or self._find_model(), options.slots)
         self._changed = threading.Condition()
         self._waiting: FairQueue[_Asked] = FairQueue(1)
@@ -109,9 +93,9 @@ class VllmCaptioner:
 
     def _forget(self, number: int, future: Future[Generation]) -> None:
         with self._changed:
-            self._unfinished.pop(number, None)
-        if future.cancelled():
-            future.set_running_or_notify_cancel()  # wakes who waits with concurrent.futures.wait()
+            asked = self._unfinished.pop(number, None)
+        if asked is not None and future.cancelled():
+            asked.future.wake()
 
     # On the threads that ask
 
@@ -123,29 +107,20 @@ class VllmCaptioner:
             if asked is None:
                 return
             if not asked.future.cancelled():
-                self._settle(asked)
+                asked.future.settle(self._answer(asked.request))
             del asked
-
-    def _settle(self, asked: _Asked) -> None:
-        outcome = self._answer(asked.request)
-        future = asked.future
-        if future.done() or not future.set_running_or_notify_cancel():
-            return
-        if isinstance(outcome, Exception):
-            future.set_exception(outcome)
-        else:
-            future.set_result(outcome)
 
     def _answer(self, request: CaptionRequest) -> Generation | Exception:
         begun = time.monotonic()
         try:
             picture = _data_url(decode_rgb(request.image), self._rule)
-            answers = [self._ask(picture, prompt, request.sampling) for prompt in request.prompts]
+            deadline = self._api.deadline()
+            answers = [self._ask(picture, prompt, request.sampling, deadline) for prompt in request.prompts]
         except Exception as error:  # it belongs to the request, whatever it is
-            return error.with_traceback(None)  # whose frames hold the picture
+            return error
         return Generation(tuple(answers), milliseconds_since(begun))
 
-    def _ask(self, picture: str, prompt: RenderedPrompt, sampling: Sampling) -> Completion:
+    def _ask(self, picture: str, prompt: RenderedPrompt, sampling: Sampling, deadline: float) -> Completion:
         content = [{"type": "image_url", "image_url": {"url": picture}}, {"type": "text", "text": prompt.text}]
         system = [{"role": "system", "content": prompt.system}] if prompt.system else []
         body: dict[str, Any] = {
@@ -158,80 +133,15 @@ class VllmCaptioner:
         if not sampling.greedy:
             body["seed"] = sampling.seed
             body |= {"top_k": sampling.top_k} if sampling.top_k else {}
-        return _completion(self._post(body))
-
-    def _post(self, body: Mapping[str, Any]) -> Any:
-        failure = ServerFailed("the captioner was closed")
-        pause = _FIRST_PAUSE
-        for attempt in range(ATTEMPTS):
-            if attempt:
-                self._pause(pause)
-                pause = min(2 * pause, _LONGEST_PAUSE)
-            if self._closing.is_set():
-                break
-            try:
-                said = self._session().post(
-                    f"{self._address}/chat/completions", json=body, timeout=(_CONNECT_SECONDS, _ANSWER_SECONDS)
-                )
-            except requests.RequestException as error:
-                failure = ServerFailed(f"`{self._place}` cannot be asked (`{type(error).__name__}`)")
-                continue
-            if said.status_code in _BUSY:
-                failure = ServerFailed(f"`{self._place}` answered `{said.status_code}` `{attempt + 1}` times")
-                pause = max(pause, min(_seconds(said.headers.get("Retry-After")), _LONGEST_PAUSE))
-                continue
-            return self._content(said)
-        raise failure
-
-    def _content(self, said: requests.Response) -> Any:
-        if said.status_code in (400, 413, 422):
-            raise CaptionFailed(
-                f"the server refused the picture or its prompt with `{said.status_code}`; see the server's log"
-            )
-        if said.status_code != 200:
-            raise ServerFailed(f"`{self._place}` answered `{said.status_code}`; look at --endpoint and --api-key")
-        try:
-            return said.json()
-        except requests.JSONDecodeError as error:
-            raise ServerFailed(f"`{self._place}` did not answer in JSON; look at --endpoint") from error
-
-    def _session(self) -> requests.Session:
-        """One a thread: they are not made to be shared."""
-        if not hasattr(self._sessions, "mine"):
-            self._sessions.mine = requests.Session()
-            self._sessions.mine.trust_env = False  # no proxy, and no password from a file, by accident
-            self._sessions.mine.headers.update(self._headers)
-        session: requests.Session = self._sessions.mine
-        return session
+        return _completion(self._api.complete(body, deadline))
 
     def _find_model(self) -> str:
         """The name under which the server has loaded it, which is told as its revision."""
-        try:
-            said = self._session().get(f"{self._address}/models", timeout=_CONNECT_SECONDS)
-            served = {model["id"]: model for model in self._content(said)["data"]}
-        except (requests.RequestException, ServerFailed, CaptionFailed, KeyError, TypeError) as error:
-            raise ModelUnavailable(
-                f"the model server at `{self._place}` does not tell its models (`{type(error).__name__}`); "
-                "start it, or mend --endpoint and --api-key"
-            ) from error
+        served = self._api.models()
         if self._model not in served:
             names = ", ".join(f"`{name}`" for name in sorted(served)[:5])
-            raise ModelUnavailable(f"the server at `{self._place}` has {names}, not `{self._model}`; mend --model")
+            raise ModelUnavailable(f"the server at `{self._api.place}` has {names}, not `{self._model}`; mend --model")
         return str(served[self._model].get("root") or "")
-
-    @property
-    def _place(self) -> str:
-        return urlsplit(self._address).netloc
-
-
-def _checked(endpoint: str) -> str:
-    parts = urlsplit(endpoint)
-    if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc or parts.query:
-        raise ConfigInvalid(
-            "the captioner `vllm` needs --endpoint http://HOST:PORT/v1, without a user or a query; "
-            "a key goes to --api-key"
-        )
-    return endpoint.rstrip("/")
 
 
 def _data_url(picture: Image.Image, rule: PatchRule) -> str:
@@ -253,7 +163,3 @@ def _completion(said: Any) -> Completion:
         )
     except (KeyError, IndexError, TypeError, AttributeError) as error:
         raise ServerFailed(f"the server's answer has no text (`{type(error).__name__}`)") from error
-
-
-def _seconds(header: str | None) -> float:
-    return float(header) if header is not None and header.isdigit() else 0.0

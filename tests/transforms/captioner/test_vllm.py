@@ -5,8 +5,10 @@ import io
 import json
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import wait
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +16,8 @@ from data.chat_server import ChatServer
 from PIL import Image
 
 from transforms.captioner.api import CaptionerOptions, CaptionRequest, RenderedPrompt, Sampling
-from transforms.captioner.vllm import ATTEMPTS, ServerFailed, VllmCaptioner
+from transforms.captioner.chat_api import ATTEMPTS, DEADLINE, MOST_BYTES, ChatApi, ServerFailed
+from transforms.captioner.vllm import VllmCaptioner
 from transforms.errors import CaptionFailed, ConfigInvalid, ImageCorrupt, ModelUnavailable
 
 EN = RenderedPrompt("Describe it.", "en", "p", "1", max_new_tokens=50)
@@ -156,6 +159,8 @@ def test_a_server_that_stays_busy_is_to_blame(client: Callable[..., VllmCaptione
         ((200, {}, b"<html>"), ServerFailed, "did not answer in JSON"),
         ((200, {}, json.dumps({"choices": []}).encode()), ServerFailed, "has no text (`IndexError`)"),
         ((200, {}, b"[]"), ServerFailed, "has no text (`TypeError`)"),
+        ((307, {"Location": "/v1/elsewhere"}, b""), ServerFailed, "answered `307`; look at --endpoint"),
+        ((200, {}, b" " * (MOST_BYTES + 1)), ServerFailed, "answered more than `16` MiB"),
     ],
 )
 def test_other_answers_are_not_asked_for_again(
@@ -188,6 +193,46 @@ def test_a_key_is_sent_and_never_told(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "hunter" not in str(raised.value)
     with pytest.raises(ConfigInvalid, match="--api-key takes a reference"):
         CaptionerOptions("vllm", api_key="hunter2")
+
+
+@pytest.mark.parametrize("key", ["hunter2\r\nX-Evil: 1", "hunter2\n", " hunter2", "häunter2", "hunter2\x00"])
+def test_a_key_that_no_header_can_hold_is_refused_and_not_told(tmp_path: Path, key: str) -> None:
+    (tmp_path / "key").write_text(key + " ", "utf-8")
+    with pytest.raises(ConfigInvalid, match="is no key: it has blanks around it") as raised:
+        ChatApi("http://127.0.0.1:1/v1", f"file:{tmp_path}/key", threading.Event())
+    assert "unter" not in "".join(traceback.format_exception(raised.value))
+
+
+def test_a_path_of_the_address_is_not_told() -> None:
+    given = {"model": "qwen", "endpoint": f"http://127.0.0.1:1/{'hunter2'}/v1"}
+    with pytest.raises(ModelUnavailable) as raised:
+        VllmCaptioner(CaptionerOptions("vllm", **given))
+    shown = traceback.TracebackException.from_exception(raised.value)
+    assert "hunter2" not in str(shown)
+    assert shown.__cause__ is None
+    assert shown.__suppress_context__
+
+
+def test_attempts_end_with_the_deadline_of_the_picture(server: ChatServer) -> None:
+    now = [0.0]
+
+    def pause(seconds: float) -> None:
+        now[0] += seconds + DEADLINE / 2
+
+    server.fault = lambda number, body: (503, {}, b"")
+    api = ChatApi(server.endpoint, None, threading.Event(), pause, lambda: now[0])
+    with pytest.raises(ServerFailed, match="answered `503` `2` times"):
+        api.complete({"max_tokens": 9}, api.deadline())
+    assert len(server.bodies) == 2
+
+
+def test_an_answer_that_does_not_end_ends_with_the_deadline(server: ChatServer) -> None:
+    readings = iter([0.0, 0.0, DEADLINE + 1])  # the deadline is set, the question sent, the first piece there
+    server.fault = lambda number, body: (200, {}, b" " * 1000)
+    api = ChatApi(server.endpoint, None, threading.Event(), lambda _: None, lambda: next(readings, DEADLINE + 2))
+    with pytest.raises(ServerFailed, match=r"cannot be asked \(`ReadTimeout`\)"):
+        api.complete({"max_tokens": 9}, api.deadline())
+    assert len(server.bodies) == 1
 
 
 def test_a_server_without_the_model_or_without_a_server(server: ChatServer) -> None:
