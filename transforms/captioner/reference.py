@@ -11,7 +11,7 @@ from transformers import GenerationConfig
 
 from transforms.captioner.api import RenderedPrompt, Sampling
 from transforms.captioner.checkpoint import Checkpoint
-from transforms.captioner.hooks import Draw, Limits
+from transforms.captioner.hooks import Drawn, Limits
 from transforms.captioner.patches import Patches
 
 
@@ -47,13 +47,13 @@ class Reference:
         limits = [row.limit for row in rows]
         config = GenerationConfig(
             max_new_tokens=max(limits),
-            do_sample=False,  # a sampled row is drawn by `Draw`, with a generator of its own
+            do_sample=False,  # a sampled row is drawn by `Drawn`
             pad_token_id=self._chat.pad_id,
             eos_token_id=list(self._checkpoint.stop_ids) if stops else None,
         )
         inputs = self.collate(rows)
         width = inputs["input_ids"].shape[1]
-        drawn = [] if rows[0].sampling.greedy else [Draw(rows[0].sampling)]
+        drawn = [] if rows[0].sampling.greedy else [Drawn(rows[0].sampling)]
         with torch.inference_mode():
             tokens = self._checkpoint.model.generate(
                 **inputs,

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import torch
 
+from transforms.captioner.drawing import Draw
 from transforms.captioner.engine.admission import Admission, AdmissionRule
 from transforms.captioner.engine.choosing import choose
 from transforms.captioner.engine.fair import FairQueue
@@ -158,7 +159,7 @@ class Engine:
             self._prefill(jobs[:half])
             self._prefill(jobs[half:])
             return
-        self._unseen.append(step)
+        self._accept(step)
         self._active |= {slot: (job, answer) for _, slot, job, answer in grown}
         counters = self.counters
         counters.prefills += 1
@@ -170,8 +171,8 @@ class Engine:
 
     def _decode(self) -> None:
         grown = [(slot, slot, job, answer) for slot, (job, answer) in self._active.items()]
-        # The newest token is not among those that a slot holds; those of unseen steps are not in the answers yet.
-        length = max(answer.prompt + len(answer.tokens) for *_, answer in grown) + len(self._unseen)
+        # The newest token is not among those that a slot holds.
+        length = max(answer.prompt + answer.computed for *_, answer in grown)
         try:
             logits = self._steps.decode(max(self._active) + 1, min(length, self.slots.length))
             tokens, step = self._choose(logits, grown)
@@ -182,14 +183,19 @@ class Engine:
             traceback.clear_frames(error.__traceback__)
             self._shrink(error)
             return
-        self._unseen.append(step)
+        self._accept(step)
         self.counters.decode_steps += 1
         self.counters.decode_slots += len(grown)
 
     def _choose(self, logits: torch.Tensor, grown: list[tuple[int, int, Job, Answer]]) -> tuple[torch.Tensor, _Step]:
-        drawings = {row: answer.drawing for row, _, _, answer in grown if answer.drawing is not None}
-        tokens, chances = choose(logits, drawings, self._wants_chances)
+        draws = {row: Draw(answer.sampling, answer.computed) for row, _, _, answer in grown if answer.sampling}
+        tokens, chances = choose(logits, draws, self._wants_chances)
         return tokens, _Step(Download(tokens), None if chances is None else Download(chances), grown)
+
+    def _accept(self, step: _Step) -> None:
+        self._unseen.append(step)
+        for *_, answer in step.grown:
+            answer.computed += 1
 
     def _shrink(self, error: Exception) -> None:
         """A step failed and changed nothing: half of the jobs begin anew later, those that joined last.

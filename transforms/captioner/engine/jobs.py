@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 from transforms.captioner.api import Sampling
 from transforms.captioner.engine.rows import Row
-from transforms.captioner.hooks import Drawing
 from transforms.captioner.patches import Patches
 
 
@@ -19,8 +18,10 @@ class Answer:
     """Tokens of the prompt, the picture included."""
     limit: int
     """Most new tokens."""
-    drawing: Drawing | None
+    sampling: Sampling | None
     """None: always the likeliest token."""
+    computed: int = 0
+    """Tokens, those included that nobody has looked at yet."""
     tokens: list[int] = field(default_factory=list)
     chances: list[float] = field(default_factory=list)
     """Log-probability of each token, where wanted."""
@@ -58,7 +59,7 @@ class Job:
         """From the beginning, also when it was begun before."""
         self.begun_at = time.monotonic()
         self.answers = [
-            Answer(self.row.length(place), limit, None if self.sampling.greedy else Drawing(self.sampling))
+            Answer(self.row.length(place), limit, None if self.sampling.greedy else self.sampling)
             for place, limit in enumerate(self.limits)
         ]
 

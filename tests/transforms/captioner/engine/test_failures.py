@@ -7,6 +7,7 @@ import pytest
 import torch
 from data.engine_world import ASKS, EN, PICTURES, ZH, Stock, World, check_empty, run, tokens_of
 
+from transforms.captioner.api import Sampling
 from transforms.captioner.engine.admission import AdmissionRule
 from transforms.captioner.engine.engine import Engine
 from transforms.captioner.engine.fatal import is_fatal
@@ -110,6 +111,30 @@ def test_what_nobody_expected_ends_what_is_under_way_only(
     while len(done) < 2:
         done += engine.step()
     assert [tokens_of(job) for job in jobs[2:]] == [[stock.tokens(n, EN, stops=True)] for n in (2, 3)]
+    check_empty(engine)
+
+
+@pytest.mark.parametrize("lag", [0, 1])
+def test_a_step_that_fails_changes_no_drawn_text(world: World, monkeypatch: pytest.MonkeyPatch, lag: int) -> None:
+    hot = [Sampling(3, 0.95, seed) for seed in range(6)]
+    alone = [tokens_of(run(world.engine(8), world.job(seed, (EN,), hot[seed]))[0]) for seed in range(6)]
+    assert len({str(tokens) for tokens in alone}) == 6
+    engine = world.engine(8, lag=lag)
+    usual, dice, failures = engine.slots.grow, random.Random(2), []
+
+    def grow(tokens: torch.Tensor) -> None:
+        if engine.active > 1 and dice.random() < 0.3:  # after the tokens were drawn
+            failures.append(engine.active)
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        usual(tokens)
+
+    monkeypatch.setattr(engine.slots, "grow", grow)
+    jobs = [world.job(seed, (EN,), hot[seed]) for seed in range(6)]
+    run(engine, *jobs)
+    right = [tokens_of(job) == expected for job, expected in zip(jobs, alone, strict=True) if job.error is None]
+    assert all(right)
+    assert len(right) == 6
+    assert len(failures) >= 5
     check_empty(engine)
 
 
