@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from typing import Any
 
 import torch
 
-_PICTURES = 64
-"""Sizes of pictures whose tables are kept."""
+from transforms.captioner.engine.kept import Kept
 
 
 def rotate(x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
@@ -32,22 +30,19 @@ class Rotary:
         along = torch.arange(positions, device=like.device)
         self.cos, self.sin = self._compute(along.expand(3, -1))
         """Shape (positions, head width), for text: all axes are equal."""
-        self._pictures: OrderedDict[tuple[int, int, int], tuple[torch.Tensor, torch.Tensor]] = OrderedDict()
+        self._pictures = Kept(self._picture)
 
     def picture(self, first: int, rows: int, columns: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Tables of a picture of rows x columns visual tokens whose first one has position ``first``.
 
         Each of shape (rows * columns, head width).
         """
-        key = (first, rows, columns)
-        if key not in self._pictures:
-            place = torch.arange(rows * columns, device=self._like.device)
-            axes = torch.stack((torch.zeros_like(place), place // columns, place % columns)) + first
-            self._pictures[key] = self._compute(axes)
-        self._pictures.move_to_end(key)
-        if len(self._pictures) > _PICTURES:
-            self._pictures.popitem(last=False)
-        return self._pictures[key]
+        return self._pictures(first, rows, columns)
+
+    def _picture(self, first: int, rows: int, columns: int) -> tuple[torch.Tensor, torch.Tensor]:
+        place = torch.arange(rows * columns, device=self._like.device)
+        axes = torch.stack((torch.zeros_like(place), place // columns, place % columns)) + first
+        return self._compute(axes)
 
     def _compute(self, axes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         cos, sin = self._stock(self._like, axes[:, None])

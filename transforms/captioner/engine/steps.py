@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - its name everywhere
 
 from transforms.captioner.engine.decoder import Decoder
+from transforms.captioner.engine.kept import Kept
 from transforms.captioner.engine.rotary import Rotary
 from transforms.captioner.engine.rows import Row
 from transforms.captioner.engine.slots import Slots
@@ -17,7 +17,6 @@ from transforms.captioner.engine.transfer import moved, upload
 from transforms.captioner.engine.vision import VisionTower
 from transforms.captioner.patches import Patches
 
-_MASKS = 256
 _Look = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 """(query [rows, heads of a group, width], keys, values [rows, tokens, width]) → what is seen, like the query."""
 
@@ -42,6 +41,7 @@ class Steps:
         self._is_fused = is_fused
         self._decoder, self._vision, self._rotary = decoder, vision, rotary
         self._device = decoder.embedding.device
+        self._branches = Kept(branches)
         self._along = torch.arange(slots.length, device=self._device)
 
     def prefill(self, joining: Sequence[Joining]) -> torch.Tensor:
@@ -52,7 +52,7 @@ class Steps:
         deep_parts = [layer.split([one.row.visual for one in ordered]) for layer in deep]
         # Attention runs over rows of one shape together.
         order = sorted(range(len(ordered)), key=lambda n: ordered[n].row.shape)
-        packed = _Packed([ordered[n] for n in order], self.slots, self._rotary)
+        packed = _Packed([ordered[n] for n in order], self.slots, self._rotary, self._branches)
         x = F.embedding(packed.ids, self._decoder.embedding)
         x[packed.visual] = torch.cat([parts[n] for n in order])
         added = [torch.cat([layer[n] for n in order]) for layer in deep_parts]
@@ -131,7 +131,10 @@ class Steps:
 class _Packed:
     """Rows one behind the other: where each token lies, comes from and goes to."""
 
-    def __init__(self, joining: Sequence[Joining], slots: Slots, rotary: Rotary) -> None:
+    def __init__(
+        self, joining: Sequence[Joining], slots: Slots, rotary: Rotary, branches: Kept[tuple[torch.Tensor]]
+    ) -> None:
+        self._branches = branches
         device = slots.lengths.device
         ids: list[int] = []
         positions: list[int] = []
@@ -184,19 +187,18 @@ class _Packed:
             size = shape[1][-1][1] * count
             states = (state[start : start + size] for state in (query, key, value))
             q, k, v = (state.unflatten(0, (count, -1)).transpose(1, 2) for state in states)
-            mask = None if len(shape[1]) == 1 else branches(shape, query.device)
+            mask = None if len(shape[1]) == 1 else self._branches(shape, query.device)[0]
             seen = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=mask is None, enable_gqa=True)
             parts.append(seen.transpose(1, 2).reshape(size, -1))
             start += size
         return parts[0] if len(parts) == 1 else torch.cat(parts)
 
 
-@lru_cache(maxsize=_MASKS)
-def branches(shape: tuple[int, tuple[tuple[int, int], ...]], device: torch.device) -> torch.Tensor:
+def branches(shape: tuple[int, tuple[tuple[int, int], ...]], device: torch.device) -> tuple[torch.Tensor]:
     """Bool [tokens, tokens]: what each token of a row with several prompts looks at."""
     shared, rests = shape
     size = rests[-1][1]
     keep = torch.ones(size, size, dtype=torch.bool).tril()
     for begin, end in rests:
         keep[begin:end, shared:begin] = False
-    return keep.to(device)
+    return (keep.to(device),)

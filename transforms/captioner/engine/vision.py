@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
@@ -12,12 +11,10 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - its name everywhere
 from transformers.vision_utils import get_vision_interpolation_indices_and_weights, get_vision_position_ids
 
+from transforms.captioner.engine.kept import Kept
 from transforms.captioner.engine.rotary import rotate, signed
 from transforms.captioner.engine.transfer import moved
 from transforms.captioner.patches import Patches
-
-_GRIDS = 64
-"""Sizes of pictures whose positions are kept."""
 
 
 class VisionTower:
@@ -33,7 +30,7 @@ class VisionTower:
         self._tower = tower
         self._blocks = list(tower.blocks)
         self._deep_after = list(tower.deepstack_visual_indexes)
-        self._grids: OrderedDict[tuple[int, int], tuple[torch.Tensor, ...]] = OrderedDict()
+        self._tables = Kept(self._make_tables)
         projection = tower.patch_embed.proj
         stock = projection.weight.float()
         still = stock.sum(2).flatten(2)  # [out, 3, patch * patch]
@@ -90,25 +87,19 @@ class VisionTower:
         mixed: torch.Tensor = attention.proj(seen.flatten(1))
         return mixed
 
-    def _tables(self, rows: int, columns: int) -> tuple[torch.Tensor, ...]:
+    def _make_tables(self, rows: int, columns: int) -> tuple[torch.Tensor, ...]:
         """Of a picture of rows x columns patches: position embedding with the bias, cosines, signed sines."""
-        key = (rows, columns)
-        if key not in self._grids:
-            tower, device = self._tower, self._weight.device
-            grid = torch.tensor([[1, rows, columns]])  # here, for these helpers would wait for a device
-            corners, shares = get_vision_interpolation_indices_and_weights(
-                grid,
-                num_grid_per_side=tower.num_grid_per_side,
-                mode=tower.interpolation_mode,
-                align_corners=True,
-                spatial_merge_size=tower.spatial_merge_size,
-                kwargs={},
-            )
-            places = (tower.pos_embed(corners.to(device)) * shares.to(device)[:, :, None]).sum(1) + self._bias
-            along = get_vision_position_ids(grid, tower.spatial_merge_size, kwargs={}).to(device)
-            cos, sin = tower.rotary_pos_emb(tower.pos_embed.weight, along)
-            self._grids[key] = places.to(self._weight.dtype), cos[:, None], signed(sin)[:, None]
-        self._grids.move_to_end(key)
-        if len(self._grids) > _GRIDS:
-            self._grids.popitem(last=False)
-        return self._grids[key]
+        tower, device = self._tower, self._weight.device
+        grid = torch.tensor([[1, rows, columns]])  # here, for these helpers would wait for a device
+        corners, shares = get_vision_interpolation_indices_and_weights(
+            grid,
+            num_grid_per_side=tower.num_grid_per_side,
+            mode=tower.interpolation_mode,
+            align_corners=True,
+            spatial_merge_size=tower.spatial_merge_size,
+            kwargs={},
+        )
+        places = (tower.pos_embed(corners.to(device)) * shares.to(device)[:, :, None]).sum(1) + self._bias
+        along = get_vision_position_ids(grid, tower.spatial_merge_size, kwargs={}).to(device)
+        cos, sin = tower.rotary_pos_emb(tower.pos_embed.weight, along)
+        return places.to(self._weight.dtype), cos[:, None], signed(sin)[:, None]

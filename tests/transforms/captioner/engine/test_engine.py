@@ -148,9 +148,9 @@ def sees_a_stale_token(self: Steps, lengths: torch.Tensor, length: int) -> torch
     return mask.masked_fill_(self._along[:length] > lengths[:, None] + 1, -torch.inf)
 
 
-def sees_other_prompts(shape: tuple[int, Any], device: torch.device) -> torch.Tensor:
+def sees_other_prompts(shape: tuple[int, Any], device: torch.device) -> tuple[torch.Tensor]:
     size = shape[1][-1][1]
-    return torch.ones(size, size, dtype=torch.bool).tril()
+    return (torch.ones(size, size, dtype=torch.bool).tril(),)
 
 
 @pytest.mark.parametrize(
