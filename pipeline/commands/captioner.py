@@ -30,14 +30,21 @@ def add_captioner(command: argparse.ArgumentParser) -> Any:
     group.add_argument("--api-key", metavar="REFERENCE", help="of vllm, if it wants one: env:NAME or file:/path")
     group.add_argument("--download", action="store_true", help="allow the model hub to be asked")
     group.add_argument("--device", default="cpu", help="cpu or cuda")
-    group.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32")
+    group.add_argument(
+        "--dtype", choices=("float32", "bfloat16"), help="of the weights (default bfloat16 on a card, else float32)"
+    )
     group.add_argument(
         "--slots",
         type=int,
         help=f"answers written at once (default {CPU_SLOTS}; on a card as many as fit, up to {CARD_SLOTS})",
     )
-    group.add_argument("--text-tokens", type=int, help="most tokens of a prompt and its answer (default 1024)")
-    group.add_argument("--memory-fraction", type=float, help="of a card that the engine may fill (default 0.9)")
+    group.add_argument("--text-tokens", type=int, help="most tokens of a prompt and its answer (default 768)")
+    group.add_argument("--memory-fraction", type=float, help="of a card that the engine may fill (default 0.95)")
+    group.add_argument(
+        "--record-steps",
+        action=argparse.BooleanOptionalAction,
+        help="whether decode steps are recorded on a card as CUDA graphs (default: they are)",
+    )
     group.add_argument("--prepare-threads", type=int, help="threads that decode pictures for the engine (default 1)")
     group.add_argument(
         "--own-process",
@@ -68,6 +75,7 @@ def captioner(arguments: argparse.Namespace) -> CaptionerOptions:
             {
                 "text_tokens": arguments.text_tokens,
                 "memory_fraction": arguments.memory_fraction,
+                "record_steps": arguments.record_steps,
                 "prepare_threads": arguments.prepare_threads,
             }
         ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,6 +16,7 @@ from transforms.captioner.engine.admission import AdmissionRule
 from transforms.captioner.engine.build import build
 from transforms.captioner.engine.engine import Engine
 from transforms.captioner.engine.jobs import Job
+from transforms.captioner.engine.recorded import Record, RecordedDecode
 from transforms.captioner.engine.rows import lay_out
 from transforms.captioner.engine.slots import Slots
 from transforms.captioner.engine.steps import Steps
@@ -48,14 +49,19 @@ class World:
         rule: AdmissionRule | None = None,
         stops: bool = True,
         is_fused: bool = False,
+        record: Record | None = None,
         **more: Any,
     ) -> Engine:
+        """With ``record`` its decode steps are recorded, as on a card."""
         parts = self.taken._steps
         decoder = parts._decoder
         with torch.inference_mode():
             sizes = (len(decoder.layers), slots, decoder.key_heads, LENGTH, decoder.width)
             held = Slots(*sizes, torch.device("cpu"), torch.float32)
             steps = Steps(decoder, parts._vision, parts._rotary, held, is_fused)
+            if record is not None:
+                logits = torch.full((slots, decoder.head.shape[1]), torch.nan)
+                more["decode"] = RecordedDecode(steps.decode, slots, LENGTH, logits, record)
         stop_ids = self.checkpoint.stop_ids if stops else ()
         return Engine(steps, stop_ids, rule or AdmissionRule.for_cpu(slots), **more)
 
@@ -106,6 +112,12 @@ class Stock:
                 logits = self._model(**inputs).logits[0, len(row.ids) - 1 : -1]
             self._known[key] = said, logits.log_softmax(-1).gather(1, torch.tensor(said)[:, None])[:, 0]
         return self._known[key]
+
+
+def run_again(step: Callable[[], None]) -> Callable[[], None]:
+    """Records on a CPU as a card does: the step runs once meanwhile, and again with each replay."""
+    step()
+    return step
 
 
 def tokens_of(job: Job) -> list[list[int]]:

@@ -151,15 +151,17 @@ class CaptionerOptions:
     """Hub revision; for a directory it is recorded as given."""
     slots: int = 8
     """Answers at once; fewer where a card has no room for so many."""
-    dtype: str = "float32"
-    """One of `DTYPES`; bfloat16 on CPU is slower than float32."""
+    dtype: str | None = None
+    """One of `DTYPES`; None: bfloat16 on a card, float32 on a CPU, where bfloat16 is slower."""
     device: str = "cpu"
     max_pixels: int = 768 * 768
     """Pixel cap per picture before it is cut into patches; the model's own default of 16.7 M is far too slow."""
-    text_tokens: int = 1024
+    text_tokens: int = 768
     """Tokens of a prompt and its answer, beside the picture's: the engine keeps room for them."""
-    memory_fraction: float = 0.9
+    memory_fraction: float = 0.95
     """Of a card that the engine may fill."""
+    record_steps: bool = True
+    """Whether the engine records its decode steps on a card (CUDA graphs)."""
     prepare_threads: int = 1
     """Threads of the engine that decode and cut pictures."""
     own_process: bool | None = None
@@ -176,6 +178,11 @@ class CaptionerOptions:
         """Where the captioner is loaded."""
         return self.device != "cpu" if self.own_process is None else self.own_process
 
+    @property
+    def precision(self) -> str:
+        """The dtype of the weights."""
+        return self.dtype or ("float32" if self.device == "cpu" else "bfloat16")
+
     def __post_init__(self) -> None:
         """Raise `ConfigInvalid` naming the option that mends it."""
         check_reference(self.api_key, "--api-key")
@@ -183,7 +190,7 @@ class CaptionerOptions:
             raise ConfigInvalid(
                 f"captioner `{self.kind}` does not exist; --captioner takes {', '.join(KINDS)} or MODULE:FUNCTION"
             )
-        if self.dtype not in DTYPES:
+        if self.dtype is not None and self.dtype not in DTYPES:
             raise ConfigInvalid(f"dtype `{self.dtype}` is not supported; --dtype takes {' or '.join(DTYPES)}")
         if self.slots < 1:
             raise ConfigInvalid(f"slots `{self.slots}` must be at least 1; mend --slots")

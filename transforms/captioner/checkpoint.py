@@ -138,7 +138,7 @@ def _read_model(directory: Path, options: CaptionerOptions) -> Any:
         with quiet():
             model, report = transformers.Qwen3VLForConditionalGeneration.from_pretrained(
                 directory,
-                dtype=getattr(torch, options.dtype),
+                dtype=getattr(torch, options.precision),
                 local_files_only=True,
                 use_safetensors=True,  # the other format is pickle, which runs what it holds
                 ignore_mismatched_sizes=True,  # they come back in the report, by name

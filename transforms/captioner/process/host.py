@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import queue
 import signal
@@ -27,6 +28,8 @@ def main(socket: int, memory: int) -> None:
     """Serve until told to close, or until the worker is gone."""
     # Ctrl-C is the worker's to hear: it closes us.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    logging.basicConfig(format="captioner: %(message)s")
+    logging.getLogger("transforms").setLevel(logging.INFO)
     connection = Connection(socket)
     start: Start = connection.recv()
     cells = Cells(start.cells, memory)

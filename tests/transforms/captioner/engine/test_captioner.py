@@ -2,6 +2,7 @@
 
 import collections
 import io
+import json
 import random
 import shutil
 import threading
@@ -17,7 +18,7 @@ import torch
 from data.engine_world import EN, ZH
 from PIL import Image
 
-from transforms.captioner.api import CaptionerOptions, CaptionRequest, Generation
+from transforms.captioner.api import CaptionerOptions, CaptionRequest, Generation, RenderedPrompt
 from transforms.captioner.checkpoint import TINY, load_checkpoint
 from transforms.captioner.engine.captioner import EngineCaptioner
 from transforms.captioner.engine.steps import Joining
@@ -182,6 +183,42 @@ def test_what_goes_wrong_with_one_answer_is_its_own_affair(
 
 def test_a_request_without_a_prompt_is_answered(captioner: EngineCaptioner) -> None:
     assert captioner.submit(CaptionRequest("r", png(1), ())).result(LIMIT) == Generation((), 0)
+
+
+def test_two_languages_cost_little_more_than_one(tmp_path: Path) -> None:
+    """At 512 x 512 pixels with 100 tokens of text for each: the picture is the larger part, and is computed once."""
+    shutil.copytree(TINY, tmp_path / "large")
+    settings = json.loads((TINY / "preprocessor_config.json").read_text("utf-8"))
+    settings["size"] = {"shortest_edge": 4096, "longest_edge": 512 * 512}
+    (tmp_path / "large" / "preprocessor_config.json").write_text(json.dumps(settings), "utf-8")
+    options = CaptionerOptions(model=str(tmp_path / "large"))
+    made, stock = create(options), create(replace(options, kind="huggingface"))
+    assert isinstance(made, EngineCaptioner)
+    chat, counters = made._chat, made._engine.counters
+
+    def long(prompt: RenderedPrompt) -> RenderedPrompt:
+        while len(chat.encode(prompt, 0)) < 100:
+            prompt = replace(prompt, text=prompt.text + ".")
+        return prompt
+
+    english, chinese = long(EN), long(ZH)
+    file = io.BytesIO()
+    render(HELD_OUT[5], random.Random(5), (512, 512)).save(file, "PNG")
+    costs, texts = [], []
+    try:
+        for prompts in ((english,), (chinese,), (english, chinese)):
+            before = counters.prefill_tokens
+            request = CaptionRequest("r", file.getvalue(), prompts)
+            completions = made.submit(request).result(LIMIT).completions
+            costs.append(counters.prefill_tokens - before)
+            texts.append([completion.text for completion in completions])
+            assert texts[-1] == [said.text for said in stock.submit(request).result(LIMIT).completions]
+    finally:
+        made.close()
+        stock.close()
+    assert texts[0] + texts[1] == texts[2]
+    assert costs == [256 + 100, 256 + 100, 256 + 100 + 100 - 6]  # what begins both prompts is shared too
+    assert costs[2] / costs[0] <= 1.35
 
 
 def test_the_synthetic_checkpoint_of_the_real_layout_is_served(tmp_path: Path) -> None:

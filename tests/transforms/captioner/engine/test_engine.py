@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from data.engine_world import ASKS, EN, LONG, PICTURES, ZH, Stock, World, check_empty, run, tokens_of
+from data.engine_world import ASKS, EN, LONG, PICTURES, ZH, Stock, World, check_empty, run, run_again, tokens_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -16,6 +16,7 @@ from transforms.captioner.engine import steps as steps_module
 from transforms.captioner.engine.admission import AdmissionRule
 from transforms.captioner.engine.engine import Engine
 from transforms.captioner.engine.jobs import Job
+from transforms.captioner.engine.recorded import Record
 from transforms.captioner.engine.steps import Steps
 
 pytestmark = pytest.mark.model
@@ -59,11 +60,19 @@ PLANS = st.lists(
     ),
     lag=st.integers(0, 1),
     stops=st.booleans(),
+    record=st.sampled_from((None, run_again)),
 )
 def test_every_schedule_says_what_generate_says(
-    world: World, stock: Stock, plans: list[Plan], slots: int, rule: AdmissionRule, lag: int, stops: bool
+    world: World,
+    stock: Stock,
+    plans: list[Plan],
+    slots: int,
+    rule: AdmissionRule,
+    lag: int,
+    stops: bool,
+    record: Record | None,
 ) -> None:
-    engine = world.engine(slots, rule, stops, lag=lag)
+    engine = world.engine(slots, rule, stops, record=record, lag=lag)
     jobs: dict[int, Job] = {}
     done: list[Job] = []
     for step in range(2000):
@@ -126,12 +135,12 @@ def differing(jobs: Sequence[Job], stock: Stock) -> int:
 
 
 @pytest.mark.parametrize("lag", [0, 1])
-@pytest.mark.parametrize("is_fused", [False, True])
+@pytest.mark.parametrize(("is_fused", "record"), [(False, None), (True, None), (True, run_again)])
 def test_requests_join_and_leave_while_others_are_answered(
-    world: World, stock: Stock, lag: int, is_fused: bool
+    world: World, stock: Stock, lag: int, is_fused: bool, record: Record | None
 ) -> None:
-    """``lag`` and ``is_fused`` are how an engine works on a card."""
-    engine = world.engine(8, stops=False, lag=lag, is_fused=is_fused, wants_chances=True)
+    """``lag``, ``is_fused`` and ``record`` are how an engine works on a card."""
+    engine = world.engine(8, stops=False, record=record, lag=lag, is_fused=is_fused, wants_chances=True)
     jobs, active = crowd(world, engine)
     assert differing(jobs, stock) == 0
     assert max(active) == 8

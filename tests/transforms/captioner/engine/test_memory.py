@@ -1,30 +1,35 @@
+from dataclasses import replace
+
 import pytest
 
-from transforms.captioner.engine.memory import Plan
+from transforms.captioner.engine.memory import GIB, Plan
 from transforms.errors import ModelUnavailable
 
-GIB = 2**30
-LENGTH = 576 + 1024  # tokens of a slot at 768 x 768 pixels
-SLOT = 147_456 * LENGTH
-"""Bytes of Qwen3-VL-8B's keys and values in bfloat16: 2 * 36 layers * 8 heads * 128 * 2 a token."""
-
-
-def plan(total: float, fraction: float = 0.9) -> Plan:
-    return Plan(int(total * GIB), int(16.4 * GIB), SLOT, int(0.7 * GIB), fraction)
-
-
-def test_a_24_gb_card_serves_sixteen() -> None:
-    assert plan(22.5, 0.95).slots(64, "qwen") >= 16
+PLAN = Plan(int(40 * GIB), 16 * GIB, GIB // 4, 200 << 10, GIB // 2, 0.95)
+ROW = 1344
 
 
 def test_no_more_than_wanted() -> None:
-    assert plan(80).slots(64, "qwen") == 64
+    assert PLAN.fit(64, 8192, ROW, "qwen") == (64, 8192)
+    assert PLAN.fit(3, 8192, ROW, "qwen") == (3, 8192)
+
+
+def test_prefills_shrink_before_slots_do() -> None:
+    # 38 GiB less 16.5 leaves 21.5; prefills of 8192, 4096 and 2048 tokens take 1.56, 0.78 and 0.39 of it.
+    assert PLAN.fit(79, 8192, ROW, "qwen") == (79, 8192)
+    assert PLAN.fit(80, 8192, ROW, "qwen") == (80, 4096)
+    assert PLAN.fit(84, 8192, ROW, "qwen") == (84, 2048)
+    assert PLAN.fit(99, 8192, ROW, "qwen") == (84, 2048)
+
+
+def test_a_single_picture_may_be_larger_than_a_prefill() -> None:
+    assert PLAN.fit(99, 8192, 20_000, "qwen") == (70, 2048)
 
 
 def test_a_card_that_is_too_small_is_named_with_what_it_has() -> None:
     with pytest.raises(ModelUnavailable) as raised:
-        plan(16).slots(8, "qwen")
+        replace(PLAN, total=16 * GIB).fit(8, 8192, ROW, "qwen")
     assert str(raised.value) == (
-        "model `qwen` needs `17.3` GiB for one picture at a time, and may use 14.4 of the card's 16.0; "
+        "model `qwen` needs `17.1` GiB for one picture at a time, and may use 15.2 of the card's 16.0; "
         "take a larger card, lower --max-pixels or --text-tokens, or raise --memory-fraction"
     )

@@ -1,6 +1,7 @@
 """Qwen3-VL-8B at its real size, on torch's meta device: names, shapes and sizes, without a byte of weights."""
 
 import json
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,10 @@ import pytest
 import torch
 from transformers import Qwen3VLConfig, Qwen3VLForConditionalGeneration
 
+from transforms.captioner.api import CaptionerOptions
+from transforms.captioner.engine.build import plan_of
 from transforms.captioner.engine.decoder import Decoder
+from transforms.captioner.engine.memory import GIB
 from transforms.captioner.engine.rotary import Rotary
 from transforms.captioner.engine.rows import lay_out
 from transforms.captioner.engine.slots import Slots
@@ -45,7 +49,7 @@ def test_the_engine_s_shapes_fit_together(model: Qwen3VLForConditionalGeneration
     rule = PatchRule().capped(768 * 768)
     length = 576 + 1024
     rotary = Rotary(language_model.rotary_emb, length, language_model.embed_tokens.weight)
-    decoder = Decoder(language_model, model.lm_head, text)
+    decoder = Decoder(deepcopy(language_model), model.lm_head, text)
     vision = VisionTower(model.model.visual, rule.levels())
     assert tuple(decoder.layers[35].query_key_value.shape) == (4096, 6144)
     assert tuple(decoder.layers[35].gate_up.shape) == (4096, 24_576)
@@ -61,3 +65,20 @@ def test_the_engine_s_shapes_fit_together(model: Qwen3VLForConditionalGeneration
         joining.append(Joining(Patches(pixels, rows, columns, rows * columns // 4), row, (2 * number, 2 * number + 1)))
     assert steps.prefill(joining).shape == (4, 151_936)
     assert steps.decode(4, 700).shape == (4, 151_936)
+
+
+@torch.inference_mode()
+def test_a_24_gb_card_serves_sixteen_at_768(model: Qwen3VLForConditionalGeneration) -> None:
+    """The smallest of them, as torch counts it, with the defaults and 0.4 GiB for CUDA itself."""
+    options = CaptionerOptions(device="cuda", slots=64)
+    assert options.precision == "bfloat16"
+    length = 576 + options.text_tokens
+    decoder = Decoder(deepcopy(model.model.language_model), model.lm_head, model.config.text_config)
+    held = 2 * PARAMETERS + int(0.4 * GIB)
+    plan = plan_of(decoder, length, options, int(22.06 * GIB), held)
+    count, tokens = plan.fit(options.slots, 8192, length, "qwen")
+    assert count >= 16
+    assert tokens >= 2048
+    assert plan.slot == 147_456 * length
+    large = plan_of(decoder, length, options, int(79.1 * GIB), held)
+    assert large.fit(64, 8192, length, "qwen") == (64, 8192)
