@@ -71,7 +71,7 @@ def feed(servers: str, rate: float, seconds: float, at_once: bool, go: Any) -> N
 class Job:
     """The command under test, and what it weighs."""
 
-    def __init__(self, servers: str, folder: Path, options: argparse.Namespace) -> None:
+    def __init__(self, servers: str, folder: Path, options: argparse.Namespace, *more: str) -> None:
         self.report = folder / "report"
         program = ["tests.benchmarks.live_job", str(self.report)] if options.profile else ["pipeline.cli"]
         runner = ["--runner", options.runner, "--checkpoint-dir", str(folder / "checkpoints")]
@@ -80,8 +80,17 @@ class Job:
         command = [
             *(sys.executable, "-m", *program, "run", "--bootstrap-servers", servers, "--topic", "uploads"),
             *("--captions-topic", "captions", "--dead-letters-topic", "dead", "--audit-topic", "audit"),
-            *("--captioner", options.captioner, "--model", "fake", "--slots", str(options.slots), "--prompts", "tiny"),
-            *runner,
+            *(
+                "--captioner",
+                options.captioner,
+                "--model",
+                options.model,
+                "--slots",
+                str(options.slots),
+                "--prompts",
+                "tiny",
+            ),
+            *(*runner, *more),
             *("--", *options.beam),
         ]
         environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}", "OMP_NUM_THREADS": "1"}
@@ -89,7 +98,12 @@ class Job:
         self._process = subprocess.Popen(
             command, cwd=ROOT, env=environment, stdout=self.log.open("wb"), stderr=subprocess.STDOUT
         )
+        self.pid = self._process.pid
         self._checkpoints = folder / "checkpoints"
+
+    @property
+    def is_alive(self) -> bool:
+        return self._process.poll() is None
 
     def weigh(self) -> dict[str, float]:
         """Resident MiB and CPU seconds of Python and of the runner, MiB of the last checkpoint."""
@@ -147,6 +161,10 @@ class Output:
                     self._produced[record.key] = record.timestamp / 1000
         return sorted(at - self._produced[key] for key, at in self.ages.items() if key in self._produced)
 
+    def close(self) -> None:
+        for client in (self._client, self._group, self._uploads):
+            client.close()
+
     def lag(self) -> int:
         ends = self._uploads.end_offsets(self._places)
         return sum(ends[place] - (self._group.committed(place) or 0) for place in self._places)
@@ -174,6 +192,7 @@ def main(options: argparse.Namespace) -> None:
             line = _watch(job, output, feeder, total, options)
         finally:
             job.stop()
+            output.close()
         print(json.dumps(line))
         if job.report.exists():
             print(job.report.read_text())
@@ -251,6 +270,7 @@ if __name__ == "__main__":
     parser.add_argument("--runner", choices=("flink", "prism"), default="flink")
     parser.add_argument("--parallelism", type=int, default=1)
     parser.add_argument("--captioner", default="fake")
+    parser.add_argument("--model", default="fake")
     parser.add_argument("--slots", type=int, default=500)
     parser.add_argument("--backlog", action="store_true", help="produce everything before the job starts")
     parser.add_argument("--profile", action="store_true")
