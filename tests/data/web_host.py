@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 import threading
@@ -75,17 +76,13 @@ class WebHost:
 
     def close(self) -> None:
         self.closing.set()
-        try:
+        with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
         self._listener.close()
         with self._lock:
             for one in self._open:
-                try:
+                with contextlib.suppress(OSError):
                     one.shutdown(socket.SHUT_RDWR)
-                except OSError:
-                    pass
 
     def __enter__(self) -> WebHost:
         return self
@@ -121,10 +118,8 @@ class WebHost:
         except OSError:
             pass
         finally:
-            try:
+            with contextlib.suppress(OSError):
                 made.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
             made.close()
 
 
