@@ -20,6 +20,7 @@ from transforms.errors import InputError
 from transforms.fetch.fetcher import FetchImage
 from transforms.fetch.pool import Task
 from transforms.fetch.target import Target
+from transforms.metrics import count
 from transforms.stage import Stage
 from transforms.values import Decoded
 
@@ -122,7 +123,10 @@ class FetchAhead(Stage):
     def _result(self, begun: _Begun) -> Any:
         if begun.task is None:
             return self._work(begun.element)
-        return self._work.fetched(begun.element, begun.task.future.result())
+        image = begun.task.future.result()
+        count("pictures_from_hosts")
+        count("bytes_from_hosts", len(image))
+        return self._work.fetched(begun.element, image)
 
     def _left(self, begun: _Begun) -> None:
         self._begun.remove(begun)

@@ -52,7 +52,7 @@ def judged(address: SplitResult, limits: HttpLimits) -> Target:
     shown = f"{address.scheme}://{address.netloc}{address.path}"[:SHOWN]
     if address.scheme == "http" and not limits.allow_plain:
         raise SourceForbidden(f"`{shown}` is not encrypted; send https: or allow http: with --fetch-plain-http")
-    host, port = _host(found, shown), int(found["port"] or _DEFAULT_PORTS[address.scheme])
+    host, port = _host(found, address.path[:SHOWN]), int(found["port"] or _DEFAULT_PORTS[address.scheme])
     if not any(_matches(host, rule) for rule in limits.hosts):
         raise SourceForbidden(f"`{shown}` is on a host that is not allowed; name it with --fetch-host")
     if port not in STANDARD_PORTS and port not in limits.ports:
@@ -79,25 +79,27 @@ def redirected(target: Target, location: str, limits: HttpLimits) -> Target:
         raise SourceForbidden(f"`{target.shown}` redirects elsewhere: {error.message}") from None
 
 
-def _host(found: re.Match[str], shown: str) -> str:
-    """The host's one spelling: what resolvers and libraries might read differently is refused."""
+def _host(found: re.Match[str], path: str) -> str:
+    """The host's one spelling: what resolvers and libraries might read differently is refused, and not shown."""
     if found["six"]:
         try:
             return str(ipaddress.IPv6Address(found["six"]))
         except ValueError:
-            raise SourceForbidden(f"`{shown}` has no IPv6 address in its brackets; mend it") from None
+            raise SourceForbidden(
+                f"the address with path `{path}` has no IPv6 address in its brackets; mend it"
+            ) from None
     name = str(found["name"]).lower()
     labels = name.split(".")
     if len(name) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
         raise SourceForbidden(
-            f"`{shown}` has a host that is no plain name; write it with `a-z 0-9 - . _`, other letters as `xn--…`, "
-            "and without a dot at its end"
+            f"the address with path `{path}` has a host that is no plain name; write it with `a-z 0-9 - . _`, other "
+            "letters as `xn--…`, and without a dot at its end"
         )
     if _NUMBER.fullmatch(labels[-1]):
         try:
             return str(ipaddress.IPv4Address(name))
         except ValueError:
-            raise SourceForbidden(f"`{shown}` has an address in an odd form; write it as `192.0.2.1`") from None
+            raise SourceForbidden(f"the host `{name}` is an address in an odd form; write it as `192.0.2.1`") from None
     return name
 
 

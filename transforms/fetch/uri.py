@@ -18,11 +18,17 @@ def split(uri: str) -> SplitResult:
         address = urlsplit(uri)
         uri.encode()
     except ValueError:
-        raise EventInvalid(f"`uri` of `{len(uri)}` characters is no address; send `file:///…`") from None
+        raise EventInvalid(
+            f"`uri` of `{len(uri)}` characters is no address; send `https://host/path` or `file:///…`"
+        ) from None
     if "@" in address.path.partition("/")[0]:  # `user:password@host` without `//`, of which the rest became the path
-        raise EventInvalid(f"`uri` of `{len(uri)}` characters has a host without `//`; send `file:///…`")
+        raise EventInvalid(
+            f"`uri` of `{len(uri)}` characters has a host without `//`; send `https://host/path` or `file:///…`"
+        )
     if not address.scheme:
-        raise EventInvalid(f"`uri` with path `{address.path[:SHOWN]}` has no scheme; send `file:///…`")
+        raise EventInvalid(
+            f"`uri` with path `{address.path[:SHOWN]}` has no scheme; send `https://host/path` or `file:///…`"
+        )
     return address
 
 

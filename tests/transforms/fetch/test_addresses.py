@@ -321,6 +321,25 @@ def test_hosts_are_compared_whole(rule: str, yes: list[str], no: list[str]) -> N
             made.target(upload(uri=f"https://{host}/a.jpg"))
 
 
+@pytest.mark.parametrize(
+    ("uri", "words"),
+    [
+        ("https://user:pass@good.example/a", "has a user or a password, which are never sent; leave them out"),
+        ("https:///a", "no host, or one that cannot be read; send `https://host/path`"),
+        ("https://bücher.example/a", "with path `/a` has a host that is no plain name; write it with `a-z"),
+        ("https://good.example./a", "without a dot at its end"),
+        ("https://127.1/a", "the host `127.1` is an address in an odd form; write it as `192.0.2.1`"),
+        (
+            "https://10.0.0.1/a",
+            "`10.0.0.1` is not public; if pictures lie there, name its network with --fetch-network",
+        ),
+        ("https://good.example:22/a?t", "`https://good.example:22/a` is on port `22`; allow it with --fetch-port"),
+    ],
+)
+def test_the_reason_is_told(uri: str, words: str) -> None:
+    assert words in refused(fetcher(limits(), Connects()), uri).message
+
+
 def test_plain_http_wants_its_option() -> None:
     rules = limits(hosts=("good.example",))
     rules = replace(rules, http=replace(rules.http, allow_plain=False))

@@ -19,6 +19,7 @@ from transforms.errors import ConfigInvalid
 from transforms.fetch import FetchImage, FetchLimits, HttpLimits, deadline
 from transforms.fetch import ahead as module
 from transforms.fetch.ahead import FetchAhead
+from transforms.metrics import tally
 from transforms.stage import DEAD_LETTERS
 from transforms.values import Decoded
 
@@ -151,6 +152,16 @@ def test_a_host_that_hangs_delays_the_others_a_little_and_loses_nothing(monkeypa
         assert sum("is left alone for `30` s" in letter.message for letter in letters) > 150
 
 
+def test_what_came_is_counted() -> None:
+    with WebHost(lambda head: answer("404 No") if "none" in head else picture()) as host:
+        made, before = stage(limits(host.port)), tally()
+        begin(made, *(decoded(n, host.url()) for n in range(3)), decoded(3, host.url("/none")))
+        list(made.finish_bundle())
+        after = tally()
+        assert after["pictures_from_hosts"] - before.get("pictures_from_hosts", 0) == 3
+        assert after["bytes_from_hosts"] - before.get("bytes_from_hosts", 0) == 3 * len(b"picture")
+
+
 def test_errors_of_hosts_become_dead_letters() -> None:
     with WebHost(lambda head: answer("404 No") if "none" in head else picture()) as host:
         made = stage(limits(host.port))
@@ -192,6 +203,25 @@ def test_room_for_one_picture_is_enough_for_all() -> None:
         assert sorted(told(out)[0] for out in outputs) == list(range(60))
         assert [told(out)[0] for out in outputs if told(out)[0] % 2] == list(range(1, 60, 2))
         assert made._work.pool.held == 0
+
+
+def test_the_oldest_goes_on_though_later_pictures_of_its_image_hold_the_room() -> None:
+    release = threading.Event()
+    with (
+        WebHost(lambda head: (release.wait(WAIT) if "slow" in head else None, picture(b"x" * 900))[1]) as busy,
+        WebHost(lambda _: picture(b"x" * 900), "127.0.0.2") as other,
+    ):
+        of = limits(busy.port, other.port, memory=2500, connections_per_host=1)
+        another, made = stage(of), stage(of)
+        begin(another, decoded(9, busy.url("/slow")))
+        begin(made, decoded(0, busy.url(), "same"), decoded(1, other.url(), "same"))
+        for begun in (made._begun[1], another._begun[0]):
+            assert begun.task is not None
+            begun.task.future.result(WAIT)
+            release.set()
+        assert made._work.pool.held == 1800  # and the first would need 1000 more
+        assert [told(out)[0] for out in made.finish_bundle()] == [0, 1]
+        list(another.finish_bundle())
 
 
 def test_two_bundles_share_the_room(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 import importlib.metadata
 import itertools
 import logging
+import select
 import socket
 import threading
 import time
@@ -221,6 +222,30 @@ def test_more_bytes_than_declared_are_not_the_next_picture() -> None:
         here = Here(host.port)
         assert here.fetch(host.url()) == b"first"
         assert here.fetch(host.url()) == b"second"
+
+
+def test_what_a_host_sends_unasked_is_not_the_next_picture() -> None:
+    first, is_sent = threading.Event(), threading.Event()
+
+    def talk(_: str) -> Iterator[bytes]:
+        if is_sent.is_set():
+            yield picture(b"true")
+        else:
+            yield picture()
+            first.wait(SOON)
+            yield picture(b"a lie")
+            is_sent.set()
+            host.closing.wait(SOON)
+
+    with WebHost(talk) as host:
+        here = Here(host.port)
+        assert here.fetch(host.url()) == b"picture"
+        first.set()
+        connection = here.client._connections._idle[0][2]
+        assert connection.sock is not None
+        assert select.select([connection.sock], [], [], SOON)[0]
+        assert is_sent.wait(SOON)
+        assert here.fetch(host.url()) == b"true"
 
 
 def test_a_connection_is_kept_and_one_that_was_closed_meanwhile_is_not_an_error() -> None:
