@@ -81,7 +81,7 @@ class Client:
 
     def _asked(self, target: Target, deadline: Deadline, hold: Hold) -> bytes | str:
         """A picture, or where it is said to be."""
-        connection = self._connections.take(target, deadline)
+        connection, begun = self._connections.take(target, deadline), self._clock()
         try:
             return self._exchanged(target, connection, hold)
         except ssl.SSLCertVerificationError as error:
@@ -95,6 +95,7 @@ class Client:
                 return self._asked(target, deadline, hold)
             raise self._failure(target, error, deadline) from None
         finally:
+            self._hosts.took(target.place, self._clock() - begun)
             self._connections.give(target, connection)
 
     def _exchanged(self, target: Target, connection: Connection, hold: Hold) -> bytes | str:

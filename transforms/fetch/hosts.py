@@ -1,6 +1,7 @@
-"""How hosts are treated: a few connections to each at once, and peace for one that does not answer.
+"""How hosts are treated: a few connections to each at once, and peace for one that does not answer or is very slow.
 
-Without that peace a host that hangs would hold up every bundle that names it for as long as each of its pictures waits.
+Without that peace a host that hangs would hold up every bundle that names it for as long as each of its pictures waits,
+and a bundle that is held up for longer than a checkpoint may take ends the job.
 """
 
 from __future__ import annotations
@@ -18,8 +19,11 @@ FAILURES = 5
 """Requests in a row without an answer after which a host is left alone."""
 PEACE_SECONDS = 30.0
 """Then one request tries it again."""
+FAIR_SECONDS, PATIENCE_SECONDS = 5.0, 80.0
+"""What requests take beyond the first is added up, what they stay below it taken off; over the second a host is left
+alone, too: it hangs or drips so often that answers in between do not make up for it."""
 _MOST = 10_000
-"""Hosts whose failures are remembered."""
+"""Hosts that are remembered."""
 
 
 @dataclass(slots=True)
@@ -28,7 +32,10 @@ class _Host:
     """Requests that run or wait."""
     running: int = 0
     failures: int = 0
+    excess: float = 0.0
+    """Seconds that its requests took beyond what is fair."""
     peace_until: float = 0.0
+    why: str = ""
 
 
 class Hosts:
@@ -62,8 +69,11 @@ class Hosts:
     def answered(self, place: str) -> None:
         """It sent a whole answer, whatever that says."""
         with self._changed:
-            if place in self._hosts:
-                self._hosts[place].failures = 0
+            host = self._hosts.get(place)
+            if host is not None:
+                if host.failures >= FAILURES:
+                    host.peace_until = 0.0
+                host.failures = 0
 
     def failed(self, place: str) -> None:
         """It could not be reached, or fell silent."""
@@ -71,15 +81,26 @@ class Hosts:
             host = self._hosts.setdefault(place, _Host())
             host.failures += 1
             if host.failures >= FAILURES:
-                host.peace_until = self._clock() + PEACE_SECONDS
-                self._changed.notify_all()
+                self._leave_alone(host, f"did not answer `{host.failures}` requests in a row")
+
+    def took(self, place: str, seconds: float) -> None:
+        """A request to it ended, one way or another."""
+        with self._changed:
+            host = self._hosts.setdefault(place, _Host())
+            host.excess = max(0.0, host.excess + seconds - FAIR_SECONDS)
+            if host.excess > PATIENCE_SECONDS:
+                host.excess = 0.0
+                self._leave_alone(host, f"often takes much more than `{FAIR_SECONDS:g}` s for a picture")
+
+    def _leave_alone(self, host: _Host, why: str) -> None:
+        host.peace_until, host.why = self._clock() + PEACE_SECONDS, why
+        self._changed.notify_all()
 
     def _enter(self, place: str, host: _Host, deadline: Deadline) -> None:
         self._changed.wait_for(lambda: host.running < self._connections or self._has_peace(host), deadline.left())
         if self._has_peace(host):
             raise ImageUnreadable(
-                f"`{place}` did not answer `{host.failures}` requests in a row and is left alone for "
-                f"`{PEACE_SECONDS:g}` s; see to it and redrive"
+                f"`{place}` {host.why} and is left alone for `{PEACE_SECONDS:g}` s; see to it and redrive"
             )
         if host.running >= self._connections:
             raise ImageUnreadable(
@@ -91,9 +112,10 @@ class Hosts:
         host.running += 1
 
     def _has_peace(self, host: _Host) -> bool:
-        return host.failures >= FAILURES and self._clock() < host.peace_until
+        return self._clock() < host.peace_until
 
     def _forget(self, place: str, host: _Host) -> None:
         host.users -= 1
-        if not host.users and (not host.failures or len(self._hosts) > _MOST):
+        is_clean = not (host.failures or host.excess or self._has_peace(host))
+        if not host.users and (is_clean or len(self._hosts) > _MOST):
             self._hosts.pop(place, None)

@@ -299,6 +299,28 @@ def test_a_host_that_does_not_answer_is_left_alone_for_a_while() -> None:
         assert [here.fetch(host.url()) for _ in range(3)] == [b"picture"] * 3
 
 
+def test_a_host_that_answers_now_and_then_is_left_alone_when_it_wastes_too_much_time() -> None:
+    now = [0.0]
+    known = hosts.Hosts(8, lambda: now[0])
+    for number in range(100):
+        known.took("slow:80", 4.9)  # many that are nearly slow
+        known.took("drips:80", 19.0 if number % 5 == 0 else 0.1)  # one in five
+        known.answered("drips:80")
+    for place in ("slow:80", "drips:80"):
+        with known.slot(place, deadline.Deadline(1)):
+            pass
+    for _ in range(8):
+        known.took("drips:80", 19.0)
+        known.took("drips:80", 2.0)
+        known.answered("drips:80")
+    left = pytest.raises(ImageUnreadable, match="`drips:80` often takes much more than `5` s for a picture and is left")
+    with left, known.slot("drips:80", deadline.Deadline(1)):
+        pass
+    now[0] = 31.0
+    with known.slot("drips:80", deadline.Deadline(1)):
+        pass
+
+
 def test_errors_that_a_host_answers_are_not_silence() -> None:
     with WebHost(lambda _: answer("500 No")) as host:
         here = Here(host.port)
