@@ -16,7 +16,6 @@ from typing import Any
 import apache_beam as beam
 
 from transforms.ahead import Placed, timestamped, windowed, wrapped
-from transforms.errors import InputError
 from transforms.fetch.fetcher import FetchImage
 from transforms.fetch.pool import Task
 from transforms.fetch.target import Target
@@ -72,8 +71,8 @@ class FetchAhead(Stage):
         """Begin with this element; those that are done go on, each with its own timestamp."""
         try:
             target = self._work.fetcher.target(element.upload)
-        except InputError:
-            target = None  # which is said again in its turn
+        except Exception:
+            target = None  # it is raised again in its turn
         image = element.upload.merchant, element.upload.image_id
         if target is None and not self._images[image]:
             yield from self.outputs(element, lambda: self._work(element))

@@ -1,5 +1,6 @@
 """The stage: pictures of a bundle are asked for at once, and everything that comes in leaves."""
 
+import os
 import pickle
 import threading
 from collections.abc import Iterator
@@ -270,6 +271,23 @@ def test_authorities_that_are_missing_on_the_worker_stop_the_job() -> None:
     made = stage(limits(80, ca_file="/none.pem"))
     with pytest.raises(ConfigInvalid, match="--fetch-ca-file"):
         begin(made, decoded(0, inline=b"x"))
+
+
+def test_one_client_for_a_process_and_none_for_its_fork(monkeypatch: pytest.MonkeyPatch) -> None:
+    of = limits(80)
+    first = stage(of)._work
+    assert stage(of)._work.fetcher._client is first.fetcher._client
+    monkeypatch.setattr(os, "getpid", lambda: -1)
+    forked = stage(of)._work
+    assert forked.fetcher._client is not first.fetcher._client
+    assert forked.pool is not stage(limits(81))._work.pool
+
+
+def test_an_address_that_breaks_our_own_code_is_kept_with_its_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = stage(limits(80))
+    monkeypatch.setattr(made._work.fetcher, "target", lambda _: {}["s3cret"])
+    (output,) = begin(made, decoded(0, "https://host.example/"))
+    assert told(output) == (0, "stage_failed")
 
 
 @pytest.fixture
