@@ -1,19 +1,26 @@
 """None of these addresses is connected to: real sockets listen on all addresses of this machine, and count."""
 
+import re
 import socket
 from collections.abc import Iterator
 from dataclasses import replace
+from urllib.parse import urlsplit
 
 import pytest
+import urllib3.util
 from data.samples import upload
 from data.web_host import WebHost, picture, redirect
+from hypothesis import given
+from hypothesis import strategies as st
 
 from transforms.errors import EventInvalid, InputError, SourceForbidden
 from transforms.fetch import Fetcher, FetchLimits, HttpLimits
-from transforms.fetch.addresses import may_connect, parse
+from transforms.fetch.addresses import Address, may_connect, parse
 from transforms.fetch.client import Client
 from transforms.fetch.deadline import TimedSocket
 from transforms.fetch.dial import Dial, connect, resolve
+from transforms.fetch.target import judged
+from transforms.fetch.uri import split
 
 
 def has_ipv6() -> bool:
@@ -338,6 +345,32 @@ def test_hosts_are_compared_whole(rule: str, yes: list[str], no: list[str]) -> N
 )
 def test_the_reason_is_told(uri: str, words: str) -> None:
     assert words in refused(fetcher(limits(), Connects()), uri).message
+
+
+AWKWARD = st.text(st.sampled_from("a1.:@/\\\\[]%-_#?x0\u2024\uff0e\u3002\uff11e"), max_size=24)
+
+
+@given(AWKWARD)
+def test_what_is_taken_for_a_host_is_one_to_every_reader(text: str) -> None:
+    """Where two readers of an address differ on its host, the one that judges may not be the one that connects."""
+    uri = f"https://{text}"
+    try:
+        target = judged(split(uri), HttpLimits(("*",)))
+    except InputError:
+        return
+    assert re.fullmatch(r"[a-z0-9._:-]+", target.host)
+    assert str(urllib3.util.parse_url(uri).host).strip("[]") == target.host
+    assert urlsplit(uri).hostname == target.host
+    assert parse(target.host) is not None or not re.search(r"(^|\.)(\d+|0x[0-9a-f]*)$", target.host)
+
+
+@given(st.ip_addresses())
+def test_no_address_is_public_that_python_does_not_call_global(address: Address) -> None:
+    found = parse(str(address))
+    assert found is not None
+    if may_connect(found, ()):
+        assert found.is_global
+        assert not any((found.is_multicast, found.is_private, found.is_loopback, found.is_link_local))
 
 
 def test_plain_http_wants_its_option() -> None:
