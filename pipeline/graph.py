@@ -22,6 +22,7 @@ from transforms.decode import DecodeEvent
 from transforms.duplicates import FindDuplicate
 from transforms.encode import Encode
 from transforms.fetch import FetchImage
+from transforms.fetch.ahead import FetchAhead
 from transforms.fingerprint import fingerprint_picture
 from transforms.inspect import InspectImage
 from transforms.scope import ByScope, arrive
@@ -39,7 +40,7 @@ def build(uploads: Any, config: Config) -> None:
 
     decode = DecodeEvent(config.uploads_wire, config.prompts)
     decoded, deleted, dead1 = stage(uploads, "Decode event", decode, values.Decoded, {values.Deletion: "deletions"})
-    fetched, dead2 = stage(decoded, "Fetch image", FetchImage(config.fetch), values.Fetched)
+    fetched, dead2 = stage(decoded, "Fetch image", FetchImage(config.fetch), values.Fetched, kind=FetchAhead)
     inspect = InspectImage(config.inspect)
     inspected, dead3 = stage(fetched, "Inspect image", inspect, values.Inspected, kind=StageAhead)
     if config.published is not None:

@@ -11,7 +11,7 @@ import functools
 import os
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import apache_beam as beam
 from apache_beam import pvalue
@@ -66,25 +66,40 @@ class StageAhead(Stage):
         while self._begun and (len(self._begun) > self._room or self._begun[0].future.done()):
             first = self._begun.popleft()
             for output in self.outputs(first.element, first.future.result):
-                yield _wrapped(output, first, _timestamped)
+                yield wrapped(output, first, timestamped)
 
     def finish_bundle(self) -> Iterator[Any]:
         """Wait for the rest."""
         while self._begun:
             first = self._begun.popleft()
             for output in self.outputs(first.element, first.future.result):
-                yield _wrapped(output, first, _windowed)
+                yield wrapped(output, first, windowed)
 
 
-def _wrapped(output: Any, begun: _Begun, wrap: Callable[[Any, _Begun], Any]) -> Any:
+class Placed(Protocol):
+    """Where an element was found."""
+
+    @property
+    def timestamp(self) -> Any:
+        """Its event time."""
+
+    @property
+    def window(self) -> Any:
+        """One."""
+
+
+def wrapped(output: Any, begun: Placed, wrap: Callable[[Any, Placed], Any]) -> Any:
+    """An output, in the place of its element, and under its tag."""
     if isinstance(output, pvalue.TaggedOutput):
         return pvalue.TaggedOutput(output.tag, wrap(output.value, begun))
     return wrap(output, begun)
 
 
-def _timestamped(value: Any, begun: _Begun) -> TimestampedValue:
+def timestamped(value: Any, begun: Placed) -> TimestampedValue:
+    """As `process` gives it."""
     return TimestampedValue(value, begun.timestamp)
 
 
-def _windowed(value: Any, begun: _Begun) -> WindowedValue:
+def windowed(value: Any, begun: Placed) -> WindowedValue:
+    """As `finish_bundle` gives it."""
     return WindowedValue(value, begun.timestamp, (begun.window,))

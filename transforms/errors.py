@@ -100,7 +100,7 @@ class UnsupportedLanguage(InputError):
 
 
 class SourceForbidden(InputError):
-    """The picture's address is outside what the operator allows."""
+    """The picture's address is outside what the operator allows, or its host refuses us."""
 
     code = "source_forbidden"
 

@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from pipeline.commands.captioner import add_captioner, captioner
+from pipeline.commands.fetching import add_fetching, fetch_limits
 from pipeline.commands.given import given
 from pipeline.commands.kafka import add_kafka, kafka_options
 from pipeline.commands.reuse import add_reuse, add_similarity, reuse
@@ -55,7 +56,7 @@ def add_job(command: argparse.ArgumentParser) -> None:
     """The run's name, pictures, duplicates and captioner."""
     command.add_argument("--run-id", help="name of this run in every record it writes (default: made up)")
     group = command.add_argument_group("pictures")
-    group.add_argument("--file-root", help="the one directory that file: addresses may lead to")
+    add_fetching(group)
     add_inspection(group)
     group = command.add_argument_group("duplicates")
     add_similarity(group)
@@ -127,7 +128,6 @@ def job_config(arguments: argparse.Namespace) -> Config:
     """What `add_topics`, `add_uploads` and `add_job` were told. Raises `ConfigInvalid`."""
     from pipeline.commands.uploads import uploads
     from pipeline.config import Config, Topics
-    from transforms.fetch import FetchLimits
     from transforms.review import ReviewPolicy
 
     return Config(
@@ -137,7 +137,7 @@ def job_config(arguments: argparse.Namespace) -> Config:
             arguments.captions_topic, arguments.dead_letters_topic, arguments.audit_topic, arguments.cache_topic
         ),
         uploads_wire=wire_format(arguments.upload_format, arguments.schema_id),
-        fetch=FetchLimits(arguments.file_root, **given({"max_bytes": arguments.max_image_bytes})),
+        fetch=fetch_limits(arguments),
         inspect=inspection(arguments),
         captioner=captioner(arguments),
         prompts=arguments.prompts or ("tiny" if arguments.model == "tiny" else "default"),

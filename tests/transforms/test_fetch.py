@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from transforms import fetch as module
 from transforms.errors import (
     CaptionstreamError,
     ConfigInvalid,
@@ -18,6 +17,7 @@ from transforms.errors import (
     SourceForbidden,
 )
 from transforms.fetch import Fetcher, FetchLimits
+from transforms.fetch import files as module
 from transforms.values import Task, Upload
 
 UPLOAD = Upload("i1", 0, "shop", "shoes", Task.DESCRIBE, ("en",), ())

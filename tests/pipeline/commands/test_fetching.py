@@ -1,0 +1,59 @@
+"""Where pictures may come from, as said on the command line."""
+
+import pytest
+
+from pipeline.cli import main, parser
+from pipeline.commands.shared import job_config
+from transforms.fetch import FetchLimits, HttpLimits
+
+
+def limits(*said: str) -> FetchLimits:
+    return job_config(parser().parse_args(["replay", *said])).fetch
+
+
+def test_nothing_said_is_nothing_fetched() -> None:
+    assert limits() == FetchLimits()
+
+
+def test_everything_said_arrives() -> None:
+    said = "--fetch-host .cdn.example --fetch-host shop.example --fetch-plain-http --fetch-port 8080 --fetch-port 8443 "
+    said += "--fetch-network 10.2.0.0/16 --fetch-network fd12::/64 --fetch-ca-file /ca.pem --fetch-timeout 1.5s "
+    said += "--fetch-connections 9 --fetch-connections-per-host 3 --fetch-memory 64 --max-image-bytes 1000"
+    assert limits(*said.split(), "--file-root", "/p") == FetchLimits(
+        "/p",
+        1000,
+        HttpLimits(
+            hosts=(".cdn.example", "shop.example"),
+            allow_plain=True,
+            ports=(8080, 8443),
+            networks=("10.2.0.0/16", "fd12::/64"),
+            ca_file="/ca.pem",
+            seconds=1.5,
+            connections=9,
+            connections_per_host=3,
+            memory=64 << 20,
+        ),
+    )
+
+
+def test_help_tells_the_defaults() -> None:
+    told = " ".join(next(iter(parser()._subparsers._group_actions)).choices["run"].format_help().split())  # type: ignore[union-attr]
+    http = HttpLimits()
+    assert f"(default {http.seconds:g}s)" in told
+    assert f"(default {http.connections})" in told
+    assert f"--fetch-connections-per-host N of a Python worker (default {http.connections_per_host})" in told
+    assert f"for fetched pictures (default {http.memory >> 20})" in told
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        (["--fetch-timeout", "soon"], "`soon` is no duration; mend --fetch-timeout"),
+        (["--fetch-memory", "1"], "`1048576` bytes for fetching hold no picture of `20971520`; mend --fetch-memory"),
+        (["--fetch-network", "10.0.0.0/8"], "no host is allowed, so no picture is fetched from one; name some with"),
+        (["--fetch-host", "a", "--fetch-network", "x"], "`x` is no network; mend --fetch-network"),
+    ],
+)
+def test_mistakes_are_one_line(said: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["replay", *said]) == 2
+    assert words in capsys.readouterr().err
