@@ -23,7 +23,7 @@ SEEDS = [int(seed) for seed in os.environ.get("FAULT_SEEDS", "1").split(",")]
 
 QUICK = (
     *("mid_generation", "sdk_worker", "captioner_s_process", "broker_stopped", "with_savepoint", "comes_out"),
-    *("deletion_while", "warm"),
+    *("deletion_while", "warm", "host_hangs"),
 )
 """Part of the names of the cases that `make test` runs; `make test-faults` runs all."""
 HERE = Path(__file__).parent

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from faults.gated import lines
@@ -27,6 +27,7 @@ from pipeline.local.kafka import LocalKafka
 from pipeline.local.worker_pool import WorkerPool
 from pipeline.runners.embedded import run_embedded
 from transforms.captioner.api import CaptionerOptions
+from transforms.fetch import FetchLimits
 from transforms.values import KafkaRecord
 
 ROOT = Path(__file__).parents[2]
@@ -46,6 +47,8 @@ class Scene:
     name: str
     rng: random.Random
     captioner: str = "faults.gated:create"
+    fetch: FetchLimits = field(default_factory=FetchLimits)
+    """Of the run without a fault; the job is told by options."""
 
     def __post_init__(self) -> None:
         self.names = {role: f"{role}-{self.name}" for role in ("uploads", "captions", "dead", "audit")}
@@ -207,6 +210,7 @@ class Scene:
         config = replace(
             base,
             topics=Topics(*names.values()),
+            fetch=self.fetch,
             captioner=CaptionerOptions(model="tiny")
             if "tiny" in self.captioner
             else replace(base.captioner, kind=self.captioner, model=str(self.folder / "calm"), slots=256),

@@ -2,8 +2,12 @@
 
 from collections.abc import Callable
 
+from data.web_host import WebHost, drip, picture
 from faults.gated import lines
 from faults.scene import Scene
+from live.shop import product_png
+
+from transforms.fetch import FetchLimits, HttpLimits
 
 
 def test_deletion_while_its_caption_is_pending(scene: Callable[..., Scene]) -> None:
@@ -60,3 +64,37 @@ def test_the_card_is_short_of_memory_once(scene: Callable[..., Scene]) -> None:
     case.wait(lambda: case.tally()["generations"] >= 10, "all generations are counted")
     assert case.tally()["generations"] == 10
     case.check()
+
+
+def test_an_image_host_hangs(scene: Callable[..., Scene]) -> None:
+    """Its uploads end as dead letters; those of a host that is well, and those with their picture in them, do not."""
+
+    def well(head: str) -> bytes:
+        return picture(product_png(int(head.split()[1].strip("/").removesuffix(".png"))))
+
+    with WebHost(lambda _: drip(b"", hangs.closing, 60)) as hangs, WebHost(well) as other:
+        http = HttpLimits(("127.0.0.1",), allow_plain=True, ports=(other.port,), networks=("127.0.0.1/32",))
+        case = scene(fetch=FetchLimits(http=http))
+        ports = ("--fetch-port", str(hangs.port), "--fetch-port", str(other.port))
+        case.start(
+            *("--fetch-host", "127.0.0.1", "--fetch-plain-http", "--fetch-network", "127.0.0.1/32", *ports),
+            *("--fetch-timeout", "4s"),
+        )
+        case.hold(leaders=12, copies=6)
+        case.wait_for_checkpoint()
+        pending = case.hold(leaders=6, copies=3)
+        case.uploads.hopeless(hangs, case.rng.randrange(80, 160))
+        hosted = case.uploads.hosted(other, 8)
+        case.wait(lambda: hangs.accepted >= 1, "pictures are asked of the host that hangs")
+        case.flink.kill_task_manager()
+        case.flink.start_task_manager()
+        case.release()
+        case.wait_for_all()
+        assert case.job.failures()
+        case.check(pending + len(hosted))
+        assert hangs.accepted < len(case.uploads.poisoned)  # it is left alone after some
+        codes = {
+            next(header.value for header in record.headers if header.name == "caption.error.code")
+            for record in case.published().dead_letters
+        }
+        assert codes == {b"image_unreadable"}

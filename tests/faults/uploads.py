@@ -3,6 +3,7 @@
 import io
 import random
 
+from data.web_host import WebHost
 from live.shop import Shop, product_png
 from PIL import Image
 
@@ -35,6 +36,18 @@ class Uploads:
             made.append((f"{original}-{len(self.ids) + len(made)}", product_png(number), ("zh-Hans", "en")))
         return self._upload(made)
 
+    def hosted(self, host: WebHost, count: int) -> list[str]:
+        """Distinct pictures that lie on a host, under ``/NUMBER.png``."""
+        return self._upload([(f"p{n}", host.url(f"/{n}.png"), ("zh-Hans", "en")) for n in self._numbers(count)])
+
+    def hopeless(self, host: WebHost, count: int) -> list[str]:
+        """Pictures that will never come from their host: they end as dead letters."""
+        made = [(f"hopeless{n}", host.url(f"/{n}.png"), ("en",)) for n in range(count)]
+        names = self._upload(made)
+        self.ids = [image_id for image_id in self.ids if image_id not in names]
+        self.poisoned += names
+        return names
+
     def poison(self, count: int) -> list[str]:
         """Records that no schema reads."""
         keys = [f"poison-{len(self.poisoned) + n}" for n in range(count)]
@@ -50,11 +63,18 @@ class Uploads:
         first = len({image_id.partition("-")[0] for image_id in self.ids})
         return range(first, first + count)
 
-    def _upload(self, made: list[tuple[str, bytes, tuple[str, ...]]]) -> list[str]:
+    def _upload(self, made: list[tuple[str, bytes | str, tuple[str, ...]]]) -> list[str]:
         encoder = Encoder("image_upload")
         base = {"uploaded_at": 1_700_000_000_000, "merchant": "m"}
         values = [
-            encoder.encode({**base, "image_id": image_id, "image": picture, "languages": list(tags)})
+            encoder.encode(
+                {
+                    **base,
+                    "image_id": image_id,
+                    "uri" if isinstance(picture, str) else "image": picture,
+                    "languages": list(tags),
+                }
+            )
             for image_id, picture, tags in made
         ]
         ids = [image_id for image_id, _, _ in made]
