@@ -16,6 +16,7 @@ from transforms.captioner.api import CaptionerOptions
 from transforms.captioner.chat import Chat
 from transforms.captioner.patches import PatchRule
 from transforms.captioner.quiet import quiet
+from transforms.captioner.weights import Shapes, read_shapes, require_room, require_shapes
 from transforms.errors import ConfigInvalid, ModelUnavailable
 
 ARCHITECTURE = "Qwen3VLForConditionalGeneration"
@@ -131,14 +132,15 @@ def _read_rule(directory: Path, options: CaptionerOptions, config: dict[str, Any
 
 
 def _read_model(directory: Path, options: CaptionerOptions) -> Any:
-    if not any(directory.glob("*.safetensors")):
-        remedy = "name a complete checkpoint directory with --model"
-        raise _unusable(options.model, "has no weights in `*.safetensors` files", remedy)
+    dtype = getattr(torch, options.precision)
+    shapes = read_shapes(directory, options.model)
+    require_shapes(shapes, _expected_shapes(directory, options.model), options.model)
+    require_room(shapes, dtype, options.device, options.model)
     try:
         with quiet():
             model, report = transformers.Qwen3VLForConditionalGeneration.from_pretrained(
                 directory,
-                dtype=getattr(torch, options.precision),
+                dtype=dtype,
                 local_files_only=True,
                 use_safetensors=True,  # the other format is pickle, which runs what it holds
                 ignore_mismatched_sizes=True,  # they come back in the report, by name
@@ -154,6 +156,16 @@ def _read_model(directory: Path, options: CaptionerOptions) -> Any:
     except torch.OutOfMemoryError as error:
         remedy = "free the card, take a larger one, or use --dtype bfloat16"
         raise _unusable(options.model, f"does not fit on `{options.device}`", remedy) from error
+
+
+def _expected_shapes(directory: Path, model: str) -> Shapes:
+    try:
+        with quiet(), torch.device("meta"):
+            config = transformers.Qwen3VLConfig.from_pretrained(directory, local_files_only=True)
+            empty = transformers.Qwen3VLForConditionalGeneration(config)
+    except Exception as error:  # whatever a strange configuration makes it raise
+        raise _unusable(model, "has a damaged `config.json`", "fetch the checkpoint again") from error
+    return {name: tuple(tensor.shape) for name, tensor in empty.state_dict().items()}
 
 
 def _require_complete(model: str, report: dict[str, Any]) -> None:

@@ -187,7 +187,7 @@ def test_a_sharded_checkpoint_loads_by_path_and_says_the_same(checkpoint, networ
     assert describe(model=str(checkpoint), revision="r7") == describe() == text
     assert network == []
     next(checkpoint.glob("model-00002-*")).unlink()
-    with pytest.raises(ModelUnavailable, match=r"cannot be read \(.*model-00002-of-.*\); fetch the checkpoint"):
+    with pytest.raises(ModelUnavailable, match=r"lacks `model-00002-of-.*`, which its index names; fetch the"):
         create(CaptionerOptions(model=str(checkpoint)))
 
 

@@ -13,12 +13,13 @@ from transforms.captioner.engine.admission import AdmissionRule
 from transforms.captioner.engine.decoder import Decoder
 from transforms.captioner.engine.engine import Engine
 from transforms.captioner.engine.kept import KEPT
-from transforms.captioner.engine.memory import GIB, Plan
+from transforms.captioner.engine.memory import Plan
 from transforms.captioner.engine.recorded import STEP_BYTES, CudaRecorder, RecordedDecode, counts, lengths
 from transforms.captioner.engine.rotary import Rotary
 from transforms.captioner.engine.slots import Slots
 from transforms.captioner.engine.steps import Steps
 from transforms.captioner.engine.vision import VisionTower
+from transforms.captioner.memory import GIB
 from transforms.errors import ModelUnavailable
 
 _WORK_SPACE = 128 << 20

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from transforms.captioner.memory import GIB
 from transforms.errors import ModelUnavailable
 
-GIB = 2**30
 LEAST_TOKENS = 2048
 """Of one prefill, where room is short: a card computes so many as fast, token by token, as four times as many."""
 

@@ -2,7 +2,8 @@ from dataclasses import replace
 
 import pytest
 
-from transforms.captioner.engine.memory import GIB, Plan
+from transforms.captioner.engine.memory import Plan
+from transforms.captioner.memory import GIB
 from transforms.errors import ModelUnavailable
 
 PLAN = Plan(int(40 * GIB), 16 * GIB, GIB // 4, 200 << 10, GIB // 2, 0.95)
