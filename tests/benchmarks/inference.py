@@ -1,16 +1,18 @@
 """Find duplicate and Caption image with the engine, beside Beam's RunInference with stock `generate()`.
 
-    python -m tests.benchmarks.inference [--uploads 400] [--copies 0.3] [--pairs 5]
+    python -m tests.benchmarks.inference [--uploads 400] [--copies 0.3] [--pairs 5] [--natural]
 
 The same pictures (PNGs of rendered products, 64 to 96 pixels) with the tiny model, both on the embedded runner, in turn
 in one process: CPU time, the median of alternating pairs. RunInference batches 8 to 32 elements and gets the same
-patches and tokens. Near-copies are the picture saved again as JPEG, for another upload of the same merchant. Ours also
-computes the fingerprints.
+patches and tokens. Each answer has 8 to 64 tokens, drawn by its picture, on both sides; its text ends where the model
+ended it. With `--natural` the model ends it, after 8 tokens on average. Near-copies are the picture saved again as
+JPEG, for another upload of the same merchant. Ours also computes the fingerprints.
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
 import hashlib
 import io
 import json
@@ -19,7 +21,11 @@ import random
 import statistics
 import threading
 import time
+import zlib
 from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import apache_beam as beam
@@ -28,10 +34,12 @@ from apache_beam.ml.inference.base import ModelHandler, RunInference
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from PIL import Image
 
+from pipeline.runners import embedded  # noqa: F401 - sets the embedded runner as the job does
 from transforms import coders  # noqa: F401 - registers the Avro coders
 from transforms.caption import CaptionImage, CaptionOptions
-from transforms.captioner.api import CaptionerOptions, Sampling
+from transforms.captioner.api import CaptionerOptions, CaptionRequest, Generation, Sampling
 from transforms.captioner.checkpoint import load_checkpoint
+from transforms.captioner.engine.captioner import EngineCaptioner
 from transforms.captioner.images import decode_rgb
 from transforms.captioner.patches import patchify
 from transforms.captioner.prompts import Library
@@ -48,7 +56,7 @@ from transforms.values import Arrival, Assignment, Candidate, Finished, KafkaRec
 
 PICTURES: list[tuple[bytes, int]] = []
 """By number, with the number of the original: elements are numbers, for this runner copies what it is given."""
-OPTIONS = CaptionerOptions(slots=32)
+LENGTHS = (8, 64)
 LANGUAGES = ("en", "zh-Hans")
 
 
@@ -85,9 +93,40 @@ def candidate(number: int) -> Arrival:
     return Arrival(candidate=Candidate(record, upload, picture, fingerprint_of(decoded)))
 
 
+def length_of(picture: bytes) -> int:
+    """Tokens of its answer."""
+    return LENGTHS[0] + zlib.crc32(picture) % (LENGTHS[1] - LENGTHS[0] + 1)
+
+
+def said_by(tokens: Sequence[int], checkpoint: Any) -> str:
+    """The text up to where the model ended it."""
+    end = next((place for place, token in enumerate(tokens) if token in checkpoint.stop_ids), len(tokens))
+    return str(checkpoint.chat.decode(tokens[:end]))
+
+
+class Forced(EngineCaptioner):
+    """Answers of given lengths."""
+
+    def __init__(self, options: CaptionerOptions) -> None:
+        super().__init__(options)
+        self._engine._stop_ids = frozenset()
+        self._chat = SimpleNamespace(decode=lambda tokens: said_by(tokens, GIVEN["checkpoint"]))  # type: ignore[assignment]
+
+    def submit(self, request: CaptionRequest) -> Future[Generation]:
+        """With its picture's length."""
+        limit = length_of(request.image)
+        prompts = tuple(replace(prompt, max_new_tokens=limit) for prompt in request.prompts)
+        return super().submit(replace(request, prompts=prompts))
+
+
+def forced(options: CaptionerOptions) -> Forced:
+    """``tests.benchmarks.inference:forced``."""
+    return Forced(options)
+
+
 def ours(job: str) -> None:
     """The two stages."""
-    caption = CaptionOptions(job, OPTIONS, "tiny", SimilarityRule(), ReviewPolicy())
+    caption = CaptionOptions(job, GIVEN["options"], "tiny", SimilarityRule(), ReviewPolicy())
     with beam.Pipeline(runner=FnApiRunner()) as pipeline:
         _ = (
             pipeline
@@ -119,8 +158,11 @@ class Generate(ModelHandler[int, str, Reference]):
         for number in batch:
             content, of = PICTURES[number]
             prompt = library.render("any", "DESCRIBE", LANGUAGES[of % 2], {}, None)
+            if not GIVEN["natural"]:
+                prompt = replace(prompt, max_new_tokens=length_of(content))
             rows.append(model.row(patchify(decode_rgb(content), checkpoint.rule), prompt, Sampling()))
-        return [checkpoint.chat.decode(said) for said in model.generate(rows, threading.Event())]
+        said = model.generate(rows, threading.Event(), stops=GIVEN["natural"])
+        return [said_by(tokens, checkpoint) for tokens in said]
 
 
 GIVEN: dict[str, Any] = {}
@@ -145,6 +187,7 @@ def theirs() -> None:
 def timed(run: Any, *arguments: Any) -> float:
     """CPU seconds; every upload must come out."""
     COUNTED[0] = 0
+    captioner_for(GIVEN["options"])._futures.clear()  # else the answers of the run before are taken
     begun = time.process_time()
     run(*arguments)
     spent = time.process_time() - begun
@@ -153,23 +196,29 @@ def timed(run: Any, *arguments: Any) -> float:
     return spent
 
 
-def main(uploads: int, copies: float, pairs: int) -> None:
+def main(uploads: int, copies: float, pairs: int, natural: bool) -> None:
     """Print one JSON line."""
     logging.disable(logging.CRITICAL)
     torch.set_num_threads(1)
-    captioner_for(OPTIONS)
-    checkpoint = load_checkpoint(OPTIONS)
-    GIVEN.update(reference=Reference(checkpoint), checkpoint=checkpoint)
+    options = CaptionerOptions("engine" if natural else "tests.benchmarks.inference:forced", slots=32)
+    checkpoint = load_checkpoint(options)
+    GIVEN.update(reference=Reference(checkpoint), checkpoint=checkpoint, options=options, natural=natural)
+    captioner_for(options)
     fill(uploads, copies)
+    gc.collect()
+    gc.freeze()  # as the job does; both gain
     timed(ours, "warm")
     timed(theirs)
-    before = tally()
+    counters = captioner_for(options).captioner._engine.counters  # type: ignore[attr-defined]
+    before, passes = tally(), counters.pictures
     runs = [(timed(ours, f"job-{number}"), timed(theirs)) for number in range(pairs)]
     counted = {name: number - before.get(name, 0) for name, number in tally().items()}
     line = {
         "uploads": uploads,
         "copies": copies,
+        "answer_tokens": "natural" if natural else f"{LENGTHS[0]} to {LENGTHS[1]}",
         "reused": round(1 - counted["generations"] / uploads / pairs, 2),
+        "vision_passes_per_run": (counters.pictures - passes) / pairs,
         "ours_ms_per_upload": round(1000 * statistics.median(mine for mine, _ in runs) / uploads, 2),
         "run_inference_ms_per_upload": round(1000 * statistics.median(other for _, other in runs) / uploads, 2),
         "times_run_inference": round(statistics.median(other / mine for mine, other in runs), 2),
@@ -183,8 +232,9 @@ if __name__ == "__main__":
     parser.add_argument("--uploads", type=int, default=400)
     parser.add_argument("--copies", type=float, default=0.0)
     parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument("--natural", action="store_true", help="answers end where the model ends them")
     options = parser.parse_args()
     # What runs in a pipeline must be found by name: in the module that was started it would be copied.
     from tests.benchmarks import inference
 
-    inference.main(options.uploads, options.copies, options.pairs)
+    inference.main(options.uploads, options.copies, options.pairs, options.natural)
