@@ -67,7 +67,7 @@ def _build(checkpoint: Checkpoint, options: CaptionerOptions) -> Engine:
     )
     slots = _slots(decoder, count, length)
     steps = Steps(decoder, vision, rotary, slots, is_fused=True)
-    logits = torch.empty(count, decoder.head.shape[1], device=decoder.head.device, dtype=decoder.head.dtype)
+    logits = decoder.embedding.new_empty(count, decoder.head.shape[1])
     decode = RecordedDecode(steps.decode, count, length, logits, CudaRecorder()) if options.record_steps else None
     return Engine(steps, checkpoint.stop_ids, replace(usual, tokens=tokens), lag=1, decode=decode)
 

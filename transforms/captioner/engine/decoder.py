@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import torch
 import torch.nn.functional as F  # noqa: N812 - its name everywhere
 
+from transforms.captioner.engine.products import Product, product
 from transforms.captioner.engine.rotary import rotate
 
 _PIECE = 4096
@@ -17,14 +18,14 @@ Attend = Callable[[int, torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 
 
 class Layer(NamedTuple):
-    """Matrices of a layer, [in, out]; the weight of the norm before each is folded into it."""
+    """Products of a layer; the weight of the norm before each is folded into it."""
 
-    query_key_value: torch.Tensor
-    out: torch.Tensor
+    query_key_value: Product
+    out: Product
     norms: torch.Tensor
     """Of queries and keys, [heads + key heads, width]."""
-    gate_up: torch.Tensor
-    down: torch.Tensor
+    gate_up: Product
+    down: Product
 
 
 class Decoder:
@@ -36,7 +37,7 @@ class Decoder:
         self.width = config.head_dim
         self.eps = torch.tensor(config.rms_norm_eps, device=head.weight.device)
         self.embedding: torch.Tensor = language_model.embed_tokens.weight
-        self.head = _folded(language_model.norm, head)
+        self.head = product(_folded(language_model.norm, head))
         self.layers = []
         for number, stock in enumerate(language_model.layers):
             self.layers.append(self._merge(stock))
@@ -56,29 +57,29 @@ class Decoder:
         With ``rows`` of these tokens only: nobody looks at the others after the last layer.
         """
         weights = self.layers[number]
-        states = torch.mm(normalised(x, self.eps), weights.query_key_value).view(len(x), -1, self.width)
+        states = weights.query_key_value(normalised(x, self.eps)).view(len(x), -1, self.width)
         turned = normalised(states[:, : -self.key_heads], self.eps).mul_(weights.norms)
         turned = rotate(turned, cos, sin)
         seen = attend(number, turned[:, : self.heads], turned[:, self.heads :], states[:, -self.key_heads :])
         if rows is not None:
             x, seen = x[rows], seen[rows]
-        x = torch.addmm(x, seen, weights.out)
-        gate, up = torch.mm(normalised(x, self.eps), weights.gate_up).chunk(2, -1)
-        return torch.addmm(x, F.silu(gate).mul_(up), weights.down)
+        x = weights.out.add_to(x, seen)
+        gate, up = weights.gate_up(normalised(x, self.eps)).chunk(2, -1)
+        return weights.down.add_to(x, F.silu(gate).mul_(up))
 
     def logits(self, x: torch.Tensor) -> torch.Tensor:
         """Scores of every token of the vocabulary, [tokens, vocabulary]."""
-        return torch.mm(normalised(x, self.eps), self.head)
+        return self.head(normalised(x, self.eps))
 
     def _merge(self, stock: Any) -> Layer:
         attention, perceptron = stock.self_attn, stock.mlp
         norms = (attention.q_norm.weight.expand(self.heads, -1), attention.k_norm.weight.expand(self.key_heads, -1))
         return Layer(
-            _folded(stock.input_layernorm, attention.q_proj, attention.k_proj, attention.v_proj),
-            attention.o_proj.weight.T.contiguous(),
+            product(_folded(stock.input_layernorm, attention.q_proj, attention.k_proj, attention.v_proj)),
+            product(attention.o_proj.weight.T.contiguous()),
             torch.cat(norms),
-            _folded(stock.post_attention_layernorm, perceptron.gate_proj, perceptron.up_proj),
-            perceptron.down_proj.weight.T.contiguous(),
+            product(_folded(stock.post_attention_layernorm, perceptron.gate_proj, perceptron.up_proj)),
+            product(perceptron.down_proj.weight.T.contiguous()),
         )
 
 

@@ -79,7 +79,8 @@ class Steps:
 
         Free slots among them are computed and mean nothing. Nothing is changed that a second try would not repeat.
         """
-        slots, decoder = self.slots, self._decoder
+        slots, decoder, wanted = self.slots, self._decoder, count
+        count = min(decoder.head.rows_for(count), slots.count)
         lengths = slots.lengths[:count]
         at = lengths + slots.shifts[:count]
         cos, sin = self._rotary.cos[at][:, None], self._rotary.sin[at][:, None]
@@ -98,7 +99,7 @@ class Steps:
         x = F.embedding(slots.tokens[:count], decoder.embedding)
         for layer in range(len(decoder.layers)):
             x = decoder.layer(layer, x, cos, sin, attend)
-        return decoder.logits(x)
+        return decoder.logits(x)[:wanted]
 
     def _in_steps(self, mask: torch.Tensor) -> _Look:
         """On a CPU: its fused attention takes 1.3 times as long for queries this short."""

@@ -12,6 +12,7 @@ import torch.nn.functional as F  # noqa: N812 - its name everywhere
 from transformers.vision_utils import get_vision_interpolation_indices_and_weights, get_vision_position_ids
 
 from transforms.captioner.engine.kept import Kept
+from transforms.captioner.engine.products import pack_linears, product
 from transforms.captioner.engine.rotary import rotate, signed
 from transforms.captioner.engine.transfer import moved
 from transforms.captioner.patches import Patches
@@ -27,6 +28,7 @@ class VisionTower:
 
     def __init__(self, tower: Any, levels: np.ndarray) -> None:
         """``levels``: float32 [3, 256], what each byte stands for, channel by channel: a line."""
+        pack_linears(tower)
         self._tower = tower
         self._blocks = list(tower.blocks)
         self._deep_after = list(tower.deepstack_visual_indexes)
@@ -36,7 +38,8 @@ class VisionTower:
         still = stock.sum(2).flatten(2)  # [out, 3, patch * patch]
         slope = torch.from_numpy((levels[:, 255] - levels[:, 0]) / 255).to(still)
         middle = torch.from_numpy(levels[:, 128].copy()).to(still)
-        self._weight = (still * slope[:, None]).flatten(1).T.contiguous().to(projection.weight.dtype)
+        self._like = projection.weight
+        self._embed = product((still * slope[:, None]).flatten(1).T.contiguous().to(projection.weight.dtype))
         bias = projection.bias.float() + (still * middle[:, None]).sum((1, 2))
         self._bias = bias.to(projection.weight.dtype)
 
@@ -50,7 +53,7 @@ class VisionTower:
         runs = [len(list(group)) for _, group in groupby(len(picture.pixels) for picture in pictures)]
         firsts = [sum(runs[:n]) for n in range(len(runs))]
         sizes = [count * len(pictures[first].pixels) for first, count in zip(firsts, runs, strict=True)]
-        x = torch.addmm(places, self._pixels(pictures), self._weight)
+        x = self._embed.add_to(places, self._pixels(pictures))
         deep: list[torch.Tensor] = []
         for number, block in enumerate(self._blocks):
             x = x + self._attend(block.attn, block.norm1(x), cos, sin, runs, sizes)
@@ -61,7 +64,7 @@ class VisionTower:
 
     def _pixels(self, pictures: Sequence[Patches]) -> torch.Tensor:
         packed = torch.from_numpy(np.concatenate([picture.pixels for picture in pictures]))
-        return moved(packed, self._weight.device).to(self._weight.dtype).sub_(128)
+        return moved(packed, self._like.device).to(self._like.dtype).sub_(128)
 
     def _attend(
         self,
@@ -89,7 +92,7 @@ class VisionTower:
 
     def _make_tables(self, rows: int, columns: int) -> tuple[torch.Tensor, ...]:
         """Of a picture of rows x columns patches: position embedding with the bias, cosines, signed sines."""
-        tower, device = self._tower, self._weight.device
+        tower, device = self._tower, self._like.device
         grid = torch.tensor([[1, rows, columns]])  # here, for these helpers would wait for a device
         corners, shares = get_vision_interpolation_indices_and_weights(
             grid,
@@ -102,4 +105,4 @@ class VisionTower:
         places = (tower.pos_embed(corners.to(device)) * shares.to(device)[:, :, None]).sum(1) + self._bias
         along = get_vision_position_ids(grid, tower.spatial_merge_size, kwargs={}).to(device)
         cos, sin = tower.rotary_pos_emb(tower.pos_embed.weight, along)
-        return places.to(self._weight.dtype), cos[:, None], signed(sin)[:, None]
+        return places.to(self._like.dtype), cos[:, None], signed(sin)[:, None]

@@ -53,7 +53,8 @@ def test_the_engine_s_shapes_fit_together(model: Qwen3VLForConditionalGeneration
     vision = VisionTower(model.model.visual, rule.levels())
     assert tuple(decoder.layers[35].query_key_value.shape) == (4096, 6144)
     assert tuple(decoder.layers[35].gate_up.shape) == (4096, 24_576)
-    merged = sum(matrix.numel() for layer in decoder.layers for matrix in layer) + decoder.head.numel()
+    matrices = [matrix for layer in decoder.layers for matrix in layer]
+    merged = sum(torch.Size(matrix.shape).numel() for matrix in (*matrices, decoder.head))
     assert 2 * merged == pytest.approx(15.14e9, rel=0.001)  # what a decode step reads
     slots = Slots(len(decoder.layers), 16, decoder.key_heads, length, decoder.width, META, torch.bfloat16)
     assert (slots.keys.nbytes + slots.values.nbytes) / 16 / length == 147_456  # bytes a token
