@@ -17,7 +17,7 @@ TAKES_BEAM_OPTIONS = True
 _EXAMPLE = """example:
   captionstream replay --bootstrap-servers broker:9092 --topic image-uploads \\
       --captions-topic image-captions --dead-letters-topic image-captions-dead-letters \\
-      --audit-topic image-captions-audit --model /models/Qwen3-VL-8B-Instruct --device cuda --dtype bfloat16
+      --audit-topic image-captions-audit --model /models/Qwen3-VL-8B-Instruct --device cuda
 
 The topics must exist. Uploads are Avro of schema ImageUpload (schemas/image_upload.avsc).
 What is read is resolved once, at launch. An explicit offset of a partition goes before --from and --to.

@@ -24,7 +24,7 @@ SHOWS_LOGS = True
 
 _EXAMPLE = """example:
   captionstream run --bootstrap-servers broker:9092 --topic image-uploads --checkpoint-dir /var/lib/captionstream \\
-      --model /models/Qwen3-VL-8B-Instruct --device cuda --dtype bfloat16 --slots 64
+      --model /models/Qwen3-VL-8B-Instruct --device cuda --slots 64
 
 It runs on a Flink of its own in this process, or on a cluster: --flink-master jobmanager:8081
 --environment external:localhost:50000. Ctrl-C stops it with a savepoint.

@@ -1,6 +1,6 @@
-"""The caption engine with a model that costs three times as much: ``--captioner tests.benchmarks.heavy:create``.
+"""The caption engine with a model that costs five times as much: ``--captioner tests.benchmarks.heavy:create``.
 
-Each step is computed three times, which changes nothing. So the bundled model, on one core, answers about as many
+Each step is computed five times, which changes nothing. So the bundled model, on one core, answers about as many
 pictures a second as the 8B does on a card.
 """
 
@@ -10,7 +10,7 @@ from typing import Any
 from transforms.captioner.api import CaptionerOptions
 from transforms.captioner.engine.captioner import EngineCaptioner
 
-TIMES = 3
+TIMES = 5
 
 
 def create(options: CaptionerOptions) -> EngineCaptioner:

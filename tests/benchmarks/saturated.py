@@ -3,7 +3,7 @@
     python -m tests.benchmarks.saturated [--uploads 1500] [--slots 32]
 
 The engine's process has one core to itself; all else (broker, Flink, worker, this) shares the other one. Its model
-costs three times what the bundled one does (`heavy.py`): so it answers about as many pictures a second as the 8B would
+costs five times what the bundled one does (`heavy.py`): so it answers about as many pictures a second as the 8B would
 on a card, in Chinese and English. Alone it is kept full with twice its slots, as the caption stage keeps it; before the
 job and after it, and the mean counts. In the job all uploads lie on the topic at the start; the rate is that of the
 captions between a fifth and nine tenths of them, when the JVMs have compiled what they run and before the last answers
