@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from transforms.review.folding import compact
 
@@ -12,10 +13,13 @@ _GRAM, _STRIDE = 20, 5
 _GRAM_WIDE, _STRIDE_WIDE = 11, 3
 """Letters in a row that are no chance: about five words, or eleven characters. Only every fifth or third is tried."""
 
+_told = lru_cache(maxsize=256)(compact)
+"""Without a shop's words a job has only as many prompts as its library."""
+
 
 def echoes(text: str, prompt: str, wide: bool) -> bool:
     """Whether the text has a stretch of the prompt in it, or is a part of it. A shop's own words do not count."""
-    told, said = compact(_QUOTED.sub("", prompt)), compact(text)
+    told, said = _told(_QUOTED.sub("", prompt)), compact(text)
     if not told or not said:
         return False
     gram, stride = (_GRAM_WIDE, _STRIDE_WIDE) if wide else (_GRAM, _STRIDE)

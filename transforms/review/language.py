@@ -41,8 +41,8 @@ _DETECTED = ("en", "de", "fr", "es", "it", "pt", "nl", "sv", "da", "no", "fi", "
 _MIN_WORDS = 6
 """Words that are no names, below which nothing is said: of `leather handbag` nobody can tell the language."""
 _SURE = 0.9
-_MAX_CHARS = 400
-"""Looked at by the detector; a caption says no more after them."""
+_MAX_CHARS = 120
+"""Of these words, looked at by the detector: it needs no more."""
 
 _LETTER = re.compile(r"[^\W\d_]")
 _LATIN_WORD = re.compile(r"[A-Za-z\u00c0-\u024f]+")
@@ -73,8 +73,8 @@ def speaks(text: str, language: str) -> bool:
         if (language == "zh-Hans" and is_traditional(text)) or (spoken in ("ja", "ko") and is_chinese(text)):
             return False
         return _is_written_in(text, _LANGUAGES[spoken])
-    letters = len(_LETTER.findall(text))
-    return len(_foreign().findall(text)) <= 0.1 * letters and _is_detected(text, spoken)
+    foreign = len(_foreign().findall(text))
+    return (not foreign or foreign <= 0.1 * len(_LETTER.findall(text))) and _is_detected(text, spoken)
 
 
 def _is_written_in(text: str, scripts: tuple[str, ...]) -> bool:
@@ -105,10 +105,10 @@ def _is_detected(text: str, language: str) -> bool:
     if language not in _DETECTED:
         return True
     # A word with a capital is a name, or opens a sentence: without it nothing is lost.
-    words = [word for word in _PLAIN_WORD.findall(text[:_MAX_CHARS]) if word.islower()]
+    words = [word for word in _PLAIN_WORD.findall(text) if word.islower()]
     if len(words) < _MIN_WORDS:
         return True
-    found, share = _detector().classify(" ".join(words))
+    found, share = _detector().classify(" ".join(words)[:_MAX_CHARS])
     return bool(found == language or share < _SURE)
 
 

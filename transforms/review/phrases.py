@@ -28,8 +28,9 @@ _SAID = r"(?:caption|description|alt[ -]text|summary|sales copy|translation|answ
 _PATTERNS: dict[str, tuple[tuple[str, str], ...]] = {
     "markup": (
         ("<", r"<\|?/?\s?[a-z_|]{1,20}\s?\|?/?>"),
-        ('```|~~~|**|{{|}}|{"|\ufffd|\\u|addcriterion|im_start|im_end', ""),
+        ('```|~~~|{{|}}|{"|\ufffd|\\u|addcriterion|im_start|im_end', ""),
         ("#|*|-", r"(?:^|\n)\s{0,3}(?:#{1,6}\s|[-*]\s+\S)"),
+        ("**", r"(?<!\*)\*\*(?!\*)\S"),
         ("](", r"\[[^\]\n]*\]\([^)\n]*\)"),
         ("&amp;|&lt;|&gt;|&nbsp;|&quot;", ""),
         ("assistant|user|system|human", r"(?:^|\n)\s*(?:assistant|user|system|human)\s?:"),
