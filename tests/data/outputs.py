@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from transforms.captioner.prompts import Library
 from transforms.review import Asked
@@ -32,6 +32,11 @@ def asked(language: str, finish_reason: str = "stop") -> Asked:
 
 def outputs() -> Iterator[Output]:
     content = tomllib.loads(Path(__file__).with_name("model_outputs.toml").read_text("utf-8"))
+    yield from _read(content.pop("later"))
+    yield from _read(content)
+
+
+def _read(content: dict[str, Any]) -> Iterator[Output]:
     for language, texts in content["good"].items():
         yield from (Output(text, language, "PASSED", "") for text in texts)
     for verdict in ("rejected", "redacted"):

@@ -47,7 +47,7 @@ _RULES: tuple[tuple[str, re.Pattern[str]], ...] = (
             rf"|\(\d{{3}}\) ?\d{{3}}{_SEPARATED}\d{{4}}|[2-9]\d\d[.-][2-9]\d\d[.-]\d{{4}}"
             rf"){_NO_WORD}"
             # With a word that says so, any number is one.
-            r"|(?:(?<![a-z])(?:tel|telephone|phone|call(?: us)?(?: at| on)?|hotline|fax)\b"
+            r"|(?:(?<![a-z])(?:tel|telephone|phone|(?:call|text|sms|dial|ring)(?: us| me)?(?: at| on)?|hotline|fax)\b"
             r"|电话|手机号?|热线|致电|联系方式|客服)[:. 号码]{0,4}\+?\(?\d{3,4}\)?[ -]?\d{3,4}(?:[ -]?\d{1,5})?(?!\d)"
         ),
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,9 @@ from transforms.review.spelling import Word, is_the_word
 
 _ALLOWED = ""
 """The class of words that are right."""
+_DISGUISED = re.compile(r"(?<![^\W_])(?=[\w@$]*[A-Za-z])(?=[A-Za-z]*[0134578@$])[A-Za-z0134578@$]{3,}(?![^\W_])")
+"""Letters with digits or signs among them that look like letters."""
+_LETTERS = tuple(str.maketrans("0134578@$", f"o{one}eastbas") for one in "li")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,17 @@ class Words:
         """Where words of a class stand in ``text`` as written, in no order."""
         if self._is_empty:
             return []
+        spans = self._find(text)
+        if _DISGUISED.search(text):
+            disguised = [match.span() for match in _DISGUISED.finditer(text)]
+            for letters in _LETTERS:  # one sign for one letter: the places stay what they are
+                shown = list(text)
+                for start, end in disguised:
+                    shown[start:end] = text[start:end].translate(letters)
+                spans += self._find("".join(shown))
+        return list(dict.fromkeys(spans))
+
+    def _find(self, text: str) -> list[Span]:
         folded = compact(text)
         hits = list(self._automaton.iter(_bytes(folded)))
         if not hits:
