@@ -54,8 +54,8 @@ _RULES: tuple[tuple[str, re.Pattern[str]], ...] = (
     (
         "messenger",
         re.compile(
-            r"(?:(?<![a-z0-9])(?:wechat|weixin|whatsapp|telegram|line id|vx|qq)(?![a-z])"
-            r"|加?微信号?|薇信|加v|v信|扣扣|抖音号|公众号)(?: id)?"
+            r"(?:(?<![a-z0-9])(?:wechat|weixin|whatsapp|telegram|snapchat|line id|vx|qq)(?![a-z])"
+            r"|加?微信号?|薇信|加薇|加v|v信|扣扣|抖音号|公众号)(?: id)?[^\w\s:@]?"
             r"(?:[: 号群]{0,3}[a-z0-9][a-z0-9_ -]{3,24}(?<=[\d_-])(?![a-z0-9])|:\s?[a-z][a-z0-9_-]{3,24})"
             r"|(?<![\w.@])@[a-z][a-z0-9_.]{3,30}(?![\w@])"
         ),
@@ -66,7 +66,9 @@ _HINTS = {
     "email": re.compile(r"@|[\[({]\s?at"),
     "link": re.compile(r"://|www|\.[a-z]{2}|[\[({]\s?(?:dot|\.)"),
     "phone": re.compile(r"\d[\d ().-]{4,}\d"),
-    "messenger": re.compile(r"@|wechat|weixin|whatsapp|telegram|line id|vx|qq|微信|薇信|加v|v信|扣扣|公众号|抖音号"),
+    "messenger": re.compile(
+        r"@|wechat|weixin|whatsapp|telegram|line id|vx|qq|snapchat|微信|薇信|加薇|加v|v信|扣扣|公众号|抖音号"
+    ),
 }
 """Without this a rule cannot hit; to look for it takes little time."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from transforms.review.refusals import TUPIAN
 
-_ORDERS = r"(?:instruction|prompt|rule|direction|command|guideline|message|request|task|constraint)s?"
+_ORDERS = r"(?:instruction|prompt|rule|direction|directive|command|guideline|message|request|task|constraint)s?"
 _ZHILING = r"(?:指令|指示|提示词|提示|要求|规则|命令|设定|任务|限制)"
 
 MARKUP = (
@@ -25,10 +25,10 @@ INSTRUCTION = (
     ),
     ("prompt|instruction|system", r"\b(?:system|hidden|secret|initial) (?:prompt|instruction)s?\b|\bsystem message\b"),
     (
-        "instruction|injection|prompt|rule|guideline|task",
+        "instruction|injection|prompt|rule|guideline|task|directive",
         r"\bnew (?:instructions?|task)\b|\bprompt injection\b"
         r"|\binstructions? (?:in|on|from|of) the (?:image|picture|photo)"
-        r"|\b(?:previous|prior|preceding|earlier) (?:instruction|prompt|rule|guideline)s?\b",
+        r"|\b(?:previous|prior|preceding|earlier) (?:instruction|prompt|rule|guideline|directive)s?\b",
     ),
     ("mode|jailbreak|pwned|hacked", r"\b(?:developer|dan) mode\b|\bjailbreak|\b(?:pwned|hacked)\b"),
     (
@@ -51,6 +51,7 @@ INSTRUCTION = (
         rf"(?:忽略|无视|忘记|忘掉|不要理会|绕过).{{0,10}}{_ZHILING}"
         r"|(?:忽略|无视|忘记|忘掉)(?:以上|上面|上述|之前|前面|先前|此前)",
     ),
+    ("忘|忽略|无视", r"(?:前面|之前|上面|以上|刚才)(?:说|写)?的.{0,6}(?:都|全部?)(?:忘|忽略|无视)"),
     (
         "指令|指示|提示词|规则|命令",
         r"(?:之前|以上|先前|此前|上述|前面|原来)(?:的)?(?:所有|全部)?(?:的)?(?:指令|指示|提示词|规则|命令)",

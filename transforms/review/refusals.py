@@ -42,6 +42,11 @@ REFUSAL = (
     ("please", rf"\bplease (?:provide|upload|share|attach|send) (?:me )?(?:the|an?|your) (?:\w+ )?{IMAGE}"),
     ("i don't see|i do not see|i can", rf"\bi (?:don't|do not|can't|cannot) see (?:an?y?|the) {IMAGE}"),
     (
+        "available|not found|error|assistant|model|undefined|lorem",
+        rf"^(?:no (?:description|caption|{IMAGE}) (?:is )?available|{IMAGE} not found|error\b|undefined\b|lorem ipsum"
+        rf"|(?:the|this) (?:assistant|model) {_NOT})",
+    ),
+    (
         "polic|guidelines",
         r"(?:violates?|against) (?:our|my|the|openai'?s?|content|safety) (?:\w+ )?(?:polic|guidelines)",
     ),
@@ -51,6 +56,10 @@ REFUSAL = (
         rf"{TUPIAN}(?:的)?(?:内容)?(?:加载失败|违规|不可用|无法)|不予(?:描述|提供|显示)",
     ),
     ("看不|打不开|不了", r"我(?:暂时|目前|这边|实在)?(?:看不到|看不见|看不清|打不开|识别不了|描述不了)"),
+    (
+        "暂无|不存在|错误|繁忙|不适合|出错",
+        rf"暂无(?:描述|说明|图片)|{TUPIAN}不存在|系统(?:错误|繁忙|出错)|不适合(?:描述|展示)",
+    ),
     ("无法|不能", rf"^(?:无法|不能)(?:提供|描述|识别|生成|回答|查看|满足).{{0,6}}(?:{TUPIAN}|描述|说明|请求|内容)"),
     ("作为", r"作为(?:一个|一名|一款)?(?:ai|人工智能|智能助手|语言模型|大模型|大型语言模型|视觉模型)"),
     ("我是|我只是", r"我(?:是|只是)(?:一个|一名|一款)?(?:ai|人工智能|语言模型|大模型|大型语言模型|通义千问)"),

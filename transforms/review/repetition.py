@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterator
 from functools import cache
 
 _WORD = re.compile(r"\w+")
@@ -33,7 +34,14 @@ def repeats(text: str, wide: bool, most: float) -> bool:
             return True
     if wide:
         return bool(_STUTTER.search(text))
-    return any(len(set(words[i : i + _GRAM])) == 1 for i in range(len(words) - _GRAM + 1))
+    return any(
+        words[i : i + 3 * size] == words[i + size : i + 4 * size] for size in (1, 2) for i in _starts(words, size)
+    )
+
+
+def _starts(words: list[str], size: int) -> Iterator[int]:
+    """Where ``size`` words may come four times in a row: the first of them comes again after ``size``."""
+    return (i for i in range(len(words) - 4 * size + 1) if words[i] == words[i + size])
 
 
 def _grams(text: str, words: list[str], wide: bool) -> list[str]:

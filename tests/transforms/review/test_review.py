@@ -2,7 +2,7 @@ import pickle
 from dataclasses import replace
 
 import pytest
-from data.outputs import Output, asked, outputs
+from data.outputs import Output, asked, missed, outputs
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,7 +20,7 @@ ENGLISH = Asked("en")
 
 def test_the_corpus_is_large_enough() -> None:
     assert len(CORPUS) == len({(output.text, output.language) for output in CORPUS})
-    assert (len(GOOD), len(BAD)) == (182, 233)
+    assert (len(GOOD), len(BAD)) == (217, 254)
     assert {output.language for output in GOOD} == {output.language for output in BAD} == {"en", "zh-Hans"}
 
 
@@ -34,6 +34,11 @@ def test_no_bad_output_passes(output: Output) -> None:
 def test_of_the_good_ones_at_most_one_in_fifty_is_blocked() -> None:
     blocked = [output.text for output in GOOD if review(output.text, output.asked, POLICY).verdict != "PASSED"]
     assert blocked == []
+
+
+def test_what_is_known_to_be_missed_still_is() -> None:
+    """Whoever mends one moves it to the others."""
+    assert [review(one.text, one.asked, POLICY).verdict for one in missed()] == [Verdict.PASSED] * len(list(missed()))
 
 
 def test_what_redaction_leaves_passes_for_itself() -> None:

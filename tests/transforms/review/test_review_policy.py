@@ -6,7 +6,7 @@ import pytest
 from transforms.errors import ConfigInvalid
 from transforms.review import Asked, ReviewPolicy, Verdict, load_policy, review
 from transforms.review.fallback import fallback_text
-from transforms.review.policy import LENGTHS, Length
+from transforms.review.policy import LENGTHS, RULES, Length
 
 Write = Callable[..., ReviewPolicy]
 HEAD = 'version = "1"\n'
@@ -193,3 +193,11 @@ def test_fallback(written: Write) -> None:
     assert fallback_text(policy, "en", {"title": "Mug"}) == "Mug."
     assert fallback_text(policy, "en", {"title": " "}) is None
     assert fallback_text(policy, "zh-Hans", said) is None
+
+
+def test_the_example_of_the_documentation_is_a_policy(written: Write) -> None:
+    text = (Path(__file__).parents[3] / "docs" / "policy.md").read_text("utf-8")
+    policy = written(text.split("```toml\n")[1].split("```")[0])
+    assert policy.version.startswith("shop@7+")
+    for rule in (*RULES, *(one.name for one in load_policy().classes)):
+        assert f"`{rule}`" in text
