@@ -15,7 +15,9 @@ from transforms.review.spelling import Word, is_the_word
 
 _ALLOWED = ""
 """The class of words that are right."""
-_DISGUISED = re.compile(r"(?<![^\W_])(?=[\w@$]*[A-Za-z])(?=[A-Za-z]*[0134578@$])[A-Za-z0134578@$]{3,}(?![^\W_])")
+_DISGUISED = re.compile(
+    r"(?<![^\W_])(?=[\w@$]{0,30}[A-Za-z])(?=[A-Za-z]{0,30}[0134578@$])[A-Za-z0134578@$]{3,30}(?![^\W_])"
+)
 """Letters with digits or signs among them that look like letters."""
 _LETTERS = tuple(str.maketrans("0134578@$", f"o{one}eastbas") for one in "li")
 

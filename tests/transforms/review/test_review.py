@@ -166,3 +166,12 @@ def test_nothing_that_was_redacted_is_left(parts: list[str], between: str) -> No
     ruling = review(between.join(parts), asked_for, POLICY)
     if ruling.verdict is Verdict.REDACTED:
         assert review(ruling.text, asked_for, POLICY).rules == ()
+
+
+@pytest.mark.parametrize(
+    "part", ["a.", "1-", "@", "a@", "sorry ", "ignore a b c d ", "<a", "(at) ", "www.", "电话", "0a1b", "“"]
+)
+def test_only_the_start_of_an_endless_text_is_searched(part: str) -> None:
+    ruling = review(part * 250_000, ENGLISH, POLICY)
+    assert ruling.verdict is Verdict.REJECTED
+    assert ruling.rules[0] == "too_long"
