@@ -103,6 +103,7 @@ class Visit(Serving):
         judged = judge(request, generation, self.means.policy, self.means.rule, self.means.inflight.captioner.info)
         count("generations")
         count("texts_refused", len(judged.refusals))
+        count("texts_redacted", sum(bool(text.written) for text in judged.accepted))
         count("tokens_in", sum(c.input_tokens for c in generation.completions))
         count("tokens_out", sum(c.output_tokens for c in generation.completions))
         request.refusals += judged.refusals

@@ -81,10 +81,11 @@ def test_a_model_that_obeys_its_picture_is_refused(obeyed: str) -> None:
 
 
 def test_a_redacted_text_is_published_and_what_was_written_is_in_the_audit_only() -> None:
-    shared = Shared()
+    shared, before = Shared(), tally().get("texts_redacted", 0)
     with rig(script=lambda *_: WRITTEN, policy=POLICY, cache=shared) as r:
         out = captions(r.lead(LEADER) + r.poll() + r.arrive(COPY) + r.poll())
         assert r.fake.submitted == 1
+        assert tally()["texts_redacted"] == before + 1
         audit = Audit("audits", "run")
         encode = Encode("captions", "run", False, audit, "cache")
         for name, reused in (("lead", False), ("copy", True)):
