@@ -19,7 +19,7 @@ from transforms.errors import ConfigInvalid
 from transforms.fetch import FetchLimits
 from transforms.index.limits import IndexLimits
 from transforms.inspect import InspectLimits
-from transforms.review import ReviewPolicy
+from transforms.review import ReviewPolicy, load_policy
 from transforms.scope import ByScope
 from transforms.similarity import SimilarityRule
 
@@ -68,7 +68,8 @@ class Config:
     captioner: CaptionerOptions = field(default_factory=CaptionerOptions)
     prompts: str = "default"
     """Name or path of the prompt library."""
-    review: ReviewPolicy = field(default_factory=ReviewPolicy)
+    review: ReviewPolicy = field(default_factory=load_policy)
+    """Whole, as the workers get it: they need not see the file it came from."""
     desk: DeskOptions = field(default_factory=DeskOptions)
     cache: CacheOptions = field(default_factory=CacheOptions)
     """Texts that jobs share."""

@@ -25,7 +25,7 @@ import fastavro
 
 from transforms.values import TRANSIENT, KafkaRecord, PartOfRecord
 
-VERSION = 1
+VERSION = 2
 HISTORY = Path(__file__).parent / "history" / "state"
 
 _PART: dict[str, Any] = {

@@ -12,18 +12,21 @@ from transforms.errors import CaptionFailed, CaptionRejected, InputError
 from transforms.fingerprint import colour_distance, hash_distance
 from transforms.group import Case, Request
 from transforms.plan import Question
-from transforms.review import ReviewPolicy, review
+from transforms.review import Asked, ReviewPolicy, Ruling, Verdict, review
+from transforms.review.fallback import fallback_text
 from transforms.similarity import SimilarityRule
-from transforms.values import Candidate, Caption, Refusal, Text
+from transforms.values import Candidate, Caption, Refusal, Task, Text
 
 PLACEHOLDER = "placeholder"
 AUDITED = "audited"
 DISAGREES = "audit_disagrees"
 """Flags of a caption record, and the names of their counters."""
+REJECTED = "caption_rejected"
+"""What failures share whose answers the review refused."""
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Judged:
     """A reviewed generation."""
 
     accepted: tuple[Text, ...]
@@ -34,7 +37,7 @@ class Verdict:
 
 def judge(
     request: Request, generation: Generation, policy: ReviewPolicy, rule: SimilarityRule, info: CaptionerInfo
-) -> Verdict:
+) -> Judged:
     """Review every completion of a request."""
     accepted: list[Text] = []
     refused: dict[Question, tuple[str, ...]] = {}
@@ -43,15 +46,22 @@ def judge(
     candidate = case.candidate
     veto = rule.veto_key(candidate.upload)
     for question, completion in zip(request.questions, generation.completions, strict=True):
-        rules = review(completion.text, question.prompt.language, policy)
+        asked = asked_of(question, candidate.upload.task, completion.finish_reason)
+        ruling = review(completion.text, asked, policy)
         milliseconds = generation.milliseconds
-        text = _text(request, question, completion, milliseconds, rules, policy.version, veto, info)
-        if rules:
-            refused[question] = rules
+        text = _text(request, question, completion, milliseconds, ruling, policy.version, veto, info)
+        if ruling.verdict is Verdict.REJECTED:
+            refused[question] = ruling.rules
             refusals.append(Refusal(case.event_id, candidate.record, candidate.upload, candidate.picture, text))
         else:
             accepted.append(text)
-    return Verdict(tuple(accepted), refused, tuple(refusals))
+    return Judged(tuple(accepted), refused, tuple(refusals))
+
+
+def asked_of(question: Question, task: Task, finish_reason: str = "stop") -> Asked:
+    """What the review must know of a question."""
+    prompt = question.prompt
+    return Asked(prompt.language, task.value, f"{prompt.system}\n{prompt.text}", finish_reason)
 
 
 def _text(
@@ -59,7 +69,7 @@ def _text(
     question: Question,
     completion: Completion,
     milliseconds: int,
-    rules: tuple[str, ...],
+    ruling: Ruling,
     policy_version: str,
     veto: str,
     info: CaptionerInfo,
@@ -68,7 +78,7 @@ def _text(
     return Text(
         reuse_key=question.reuse_key,
         language=prompt.language,
-        caption=completion.text.strip(),
+        caption=ruling.text,
         finish_reason=completion.finish_reason,
         prompt_id=prompt.prompt_id,
         prompt_version=prompt.prompt_version,
@@ -80,7 +90,7 @@ def _text(
         top_p=sampling.top_p,
         attempt=request.attempt,
         seed=None if sampling.greedy else sampling.seed,
-        rules=rules,
+        rules=ruling.rules,
         policy_version=policy_version,
         model=info.model,
         model_revision=info.revision,
@@ -88,6 +98,56 @@ def _text(
         sha256=candidate.picture.sha256,
         fingerprint=candidate.fingerprint,
         veto=veto,
+        verdict=ruling.verdict.value,
+        written=completion.text.strip() if ruling.verdict is Verdict.REDACTED else "",
+    )
+
+
+def fallback(
+    case: Case,
+    question: Question,
+    attempt: int,
+    rules: tuple[str, ...],
+    policy: ReviewPolicy,
+    veto: str,
+    info: CaptionerInfo,
+) -> Text | None:
+    """A text from the upload's attributes, reviewed like the model's; None: the policy has none that passes.
+
+    It is about this upload and no other: it must not be kept in the group, nor in any cache. ``rules`` are those that
+    the model's last answer broke.
+    """
+    candidate, prompt = case.candidate, question.prompt
+    made = fallback_text(policy, prompt.language, dict(candidate.upload.attributes))
+    if made is None:
+        return None
+    ruling = review(made, Asked(prompt.language, candidate.upload.task.value), policy)
+    if ruling.verdict is Verdict.REJECTED:
+        return None
+    return Text(
+        reuse_key=question.reuse_key,
+        language=prompt.language,
+        caption=ruling.text,
+        finish_reason="stop",
+        prompt_id=prompt.prompt_id,
+        prompt_version=prompt.prompt_version,
+        prompt_sha256=prompt.digest(),
+        input_tokens=0,
+        output_tokens=0,
+        generation_ms=0,
+        temperature=0.0,
+        top_p=1.0,
+        attempt=attempt,
+        seed=None,
+        rules=tuple(dict.fromkeys((*rules, *ruling.rules))),
+        policy_version=policy.version,
+        model=info.model,
+        model_revision=info.revision,
+        image_id=candidate.upload.image_id,
+        sha256=candidate.picture.sha256,
+        fingerprint=candidate.fingerprint,
+        veto=veto,
+        verdict=Verdict.FALLBACK.value,
     )
 
 
@@ -119,7 +179,7 @@ def rejected(attempts: int, refused: dict[Question, tuple[str, ...]]) -> Failure
         f"`{attempts}` answers were refused by the review (`{rules}`); "
         "see the audit topic, mend the prompt or the policy and redrive it"
     )
-    return Failure(error, "caption_rejected", rules)
+    return Failure(error, REJECTED, rules)
 
 
 def seed_of(event_id: str, attempt: int) -> int:

@@ -10,6 +10,7 @@ from typing import Any
 from schemas.codec import Encoder, WireFormat
 from transforms import cloudevents
 from transforms.origin import origin_of
+from transforms.review import Verdict
 from transforms.values import Caption, KafkaRecord, Outgoing, Picture, Publication, Refusal, Text, Upload
 
 
@@ -24,15 +25,16 @@ class Audit:
 
     def __call__(self, refusal: Refusal) -> Publication:
         """A refused answer goes to the audit topic only."""
-        return Publication((self._encode(refusal, refusal.text, reused=False),), ())
+        return Publication((self._encode(refusal, refusal.text, False, Verdict.REJECTED.value),), ())
 
     def of_caption(self, caption: Caption) -> tuple[Outgoing, ...]:
         """One record per text of the caption."""
         return tuple(
-            self._encode(caption, text, reused) for text, reused in zip(caption.texts, caption.reused, strict=True)
+            self._encode(caption, text, reused, text.verdict)
+            for text, reused in zip(caption.texts, caption.reused, strict=True)
         )
 
-    def _encode(self, answered: Caption | Refusal, text: Text, reused: bool) -> Outgoing:
+    def _encode(self, answered: Caption | Refusal, text: Text, reused: bool, verdict: str) -> Outgoing:
         record, now = answered.record, int(self.clock() * 1000)
         origin = "REUSED" if reused else "GENERATED"
         identity = cloudevents.derived_id("audit", answered.event_id, text.language, str(text.attempt), origin)
@@ -43,7 +45,9 @@ class Audit:
             "answered_at": now,
             "origin": origin,
             "duplicate_of": (text.image_id or None) if reused else None,
-            "verdict": "REJECTED" if text.rules else "PASSED",
+            "verdict": verdict,
+            # What was redacted is said once, where the answer was given.
+            "text": text.caption if reused else text.written or text.caption,
         }
         subject = answered.upload.image_id
         headers = cloudevents.headers(identity, "captionstream.audit.v1", subject, record, now)
@@ -70,7 +74,6 @@ class Audit:
             "generation_ms": text.generation_ms,
             "rules": list(text.rules),
             "policy_version": text.policy_version,
-            "text": text.caption,
         }
 
 

@@ -99,7 +99,7 @@ def _text(text: Text, reused: bool) -> dict[str, Any]:
         "generation_ms": text.generation_ms,
         "attempt": text.attempt,
         "seed": text.seed,
-        "verdict": "PASSED",
+        "verdict": text.verdict,
         "rules": list(text.rules),
         "policy_version": text.policy_version,
     }

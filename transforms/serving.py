@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 
-from transforms.answer import caption_of, is_sampled, seed_of
+from transforms.answer import asked_of, caption_of, is_sampled, seed_of
 from transforms.captioner.api import CaptionRequest
 from transforms.dead_letter import dead_letter
 from transforms.errors import InputError
@@ -13,8 +13,8 @@ from transforms.group import Case, Group, Request, Store
 from transforms.means import STAGE, Means, Output
 from transforms.metrics import count
 from transforms.plan import Question, event_id
-from transforms.review import review
-from transforms.values import Candidate, Deletion, GroupState, KnownTexts, Refusal, Text, Tombstone
+from transforms.review import Asked, Verdict, review
+from transforms.values import Candidate, Deletion, GroupState, KnownTexts, Refusal, Task, Text, Tombstone
 
 REPLACED = "replaced"
 """The audit's rule for a text that was good, and whose image shows another picture by now."""
@@ -130,15 +130,18 @@ class Serving:
         refusals = () if after is None else after.refusals
         self.group.requests.append(Request(case, questions, attempt, sampling, request.request_id, future, refusals))
 
-    def finish(self, case: Case) -> None:
-        """Send the caption: all its texts are there. If its image shows another picture by now, to the audit only."""
+    def finish(self, case: Case, made: tuple[Text, ...] = ()) -> None:
+        """Send the caption: all its texts are there. If its image shows another picture by now, to the audit only.
+
+        ``made`` are fallbacks: they stand where the group has no text.
+        """
         candidate = case.candidate
-        texts = self._texts(case)
+        texts = self._texts(case, made)
         if self.group.is_replaced(candidate):
             count("replaced")
             self.out.extend(_withheld(case, text) for text in texts)
             return
-        unsampled = self._texts(replace(case, is_sampled=False)) if case.is_sampled else texts
+        unsampled = self._texts(replace(case, is_sampled=False)) if case.is_sampled and not made else texts
         others = (other for text, other in zip(texts, unsampled, strict=True) if other != text)
         caption = caption_of(case, texts, tuple(others))
         self.out.append(caption)
@@ -152,19 +155,21 @@ class Serving:
     def learn(self, known: KnownTexts) -> None:
         """Keep texts of an earlier job, if they are this job's model's and pass its review."""
         held = {(text.reuse_key, text.sha256) for text in self.group.texts}
-        new = [text for text in known.texts if (text.reuse_key, text.sha256) not in held and self._is_ours(text)]
+        texts = (text for text in known.texts if (text.reuse_key, text.sha256) not in held)
+        new = [text for text in texts if self._is_ours(text, known.task)]
         for text in new:
             self.group.add_text(text)
         if new:
             count("cache_learned", len(new))
             self.store.write(self.group.state())
 
-    def _is_ours(self, text: Text) -> bool:
+    def _is_ours(self, text: Text, task: Task) -> bool:
         info, policy = self.means.inflight.captioner.info, self.means.policy
         if (text.model, text.model_revision, text.policy_version) != (info.model, info.revision, policy.version):
             count("cache_of_another_model")
             return False
-        if review(text.caption, text.language, policy):
+        asked = Asked(text.language, task.value, finish_reason=text.finish_reason)
+        if review(text.caption, asked, policy).verdict is not Verdict.PASSED:
             count("cache_refused")
             return False
         return True
@@ -175,7 +180,10 @@ class Serving:
         if cache is None or candidate.deleted:
             return False
         found = cache.get(candidate.upload.merchant, candidate.picture.sha256, questions)
-        passed = [text for text in found if not review(text.caption, text.language, self.means.policy)]
+        by_key = {question.reuse_key: question for question in questions}
+        asked = (asked_of(by_key[text.reuse_key], candidate.upload.task, text.finish_reason) for text in found)
+        rulings = (review(text.caption, one, self.means.policy) for text, one in zip(found, asked, strict=True))
+        passed = [text for text, ruling in zip(found, rulings, strict=True) if ruling.verdict is Verdict.PASSED]
         for text in passed:
             self.group.add_text(text)
         return bool(passed)
@@ -184,8 +192,12 @@ class Serving:
         """Whether a text it would get was written for other bytes: for equal ones there is nothing to find out."""
         return any(text.sha256 != case.candidate.picture.sha256 for text in self._texts(case))
 
-    def _texts(self, case: Case) -> tuple[Text, ...]:
-        found = (self.group.text_for(case, question, self.means.rule) for question in case.questions)
+    def _texts(self, case: Case, made: tuple[Text, ...] = ()) -> tuple[Text, ...]:
+        by_key = {text.reuse_key: text for text in made}
+        rule = self.means.rule
+        found = (
+            self.group.text_for(case, question, rule) or by_key.get(question.reuse_key) for question in case.questions
+        )
         return tuple(text for text in found if text is not None)
 
     def fail(self, candidate: Candidate, error: InputError) -> None:

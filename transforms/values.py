@@ -284,7 +284,7 @@ class Text:
     seed: int | None
     """None when decoded greedily."""
     rules: tuple[str, ...]
-    """Review rules that fired; empty means it passed."""
+    """Review rules that hit; empty means it passed as it was."""
     policy_version: str
     model: str
     model_revision: str
@@ -294,6 +294,10 @@ class Text:
     fingerprint: Fingerprint
     veto: str
     """Its upload's veto attributes: a text never crosses them."""
+    verdict: str = "PASSED"
+    """A `transforms.review.Verdict`."""
+    written: str = ""
+    """What the model wrote, where ``caption`` is what redaction left of it: for the audit only."""
 
 
 @dataclass(frozen=True, slots=True)

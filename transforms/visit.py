@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from concurrent.futures import CancelledError
 from dataclasses import replace
+from types import MappingProxyType
 
-from transforms.answer import Failure, failed, judge, rejected
+from transforms.answer import REJECTED, Failure, failed, fallback, judge, rejected
 from transforms.errors import CaptionerBroken, CaptionFailed, JobError
-from transforms.group import Request
+from transforms.group import Case, Request
 from transforms.metrics import count
+from transforms.plan import Question
 from transforms.serving import Serving
 from transforms.values import Candidate, Deletion, Text
 
@@ -64,11 +67,11 @@ class Visit(Serving):
         if not unasked:
             return False
         if self._hopeless():
-            failures = self.group.streak.failures
-            self.fail(
-                candidate,
-                CaptionFailed(f"`{failures}` copies of this picture failed before it; see their dead letters"),
+            streak = self.group.streak
+            error = CaptionFailed(
+                f"`{streak.failures}` copies of this picture failed before it; see their dead letters"
             )
+            self._do_without(case, Failure(error, streak.cause), 0, {})
             return True
         count("promoted")
         self.submit(case, unasked)
@@ -97,29 +100,30 @@ class Visit(Serving):
             self.means.inflight.forget(request.request_id)
             self._give_up(request, failed(error))
             return
-        verdict = judge(request, generation, self.means.policy, self.means.rule, self.means.inflight.captioner.info)
+        judged = judge(request, generation, self.means.policy, self.means.rule, self.means.inflight.captioner.info)
         count("generations")
-        count("texts_refused", len(verdict.refusals))
+        count("texts_refused", len(judged.refusals))
+        count("texts_redacted", sum(bool(text.written) for text in judged.accepted))
         count("tokens_in", sum(c.input_tokens for c in generation.completions))
         count("tokens_out", sum(c.output_tokens for c in generation.completions))
-        request.refusals += verdict.refusals
-        for text in verdict.accepted:
+        request.refusals += judged.refusals
+        for text in judged.accepted:
             self._add_text(request, text)
         attempts = request.attempt + 1
-        if not verdict.refused:
+        if not judged.refused:
             self._succeed(request)
         elif attempts < self.means.policy.max_attempts:
             count("retries")
-            self.submit(request.case, tuple(verdict.refused), after=request)
+            self.submit(request.case, tuple(judged.refused), after=request)
         else:
-            self._give_up(request, rejected(attempts, verdict.refused))
+            self._give_up(request, rejected(attempts, judged.refused), judged.refused)
 
     def _add_text(self, request: Request, text: Text) -> None:
         candidate = request.case.candidate
         self.group.add_text(text)
         if self.means.cache is not None and not self.group.is_deleted(candidate):
             question = next(asked for asked in request.questions if asked.reuse_key == text.reuse_key)
-            self.means.cache.put(candidate.upload.merchant, question, text)
+            self.means.cache.put(candidate.upload.merchant, question, replace(text, written=""))
         if candidate.deleted:  # its deletion came before it: the text goes as soon as nothing is owed
             upload = candidate.upload
             self.group.add_deletion(Deletion(candidate.record, upload.image_id, upload.merchant))
@@ -137,7 +141,9 @@ class Visit(Serving):
         if self.group.waiting is not None:
             self.group.waiting += 1
 
-    def _give_up(self, request: Request, failure: Failure) -> None:
+    def _give_up(
+        self, request: Request, failure: Failure, refused: Mapping[Question, tuple[str, ...]] = MappingProxyType({})
+    ) -> None:
         outcomes, streak = self.means.inflight.outcomes, self.group.streak
         unsampled = replace(request.case, is_sampled=False)
         if request.case.is_sampled and not self.group.missing(unsampled, self.means.rule):
@@ -150,6 +156,22 @@ class Visit(Serving):
         streak.failures += 1
         streak.cause = failure.cause
         self.out.extend(request.refusals)
-        self.fail(request.case.candidate, failure.error)
+        self._do_without(request.case, failure, request.attempt + 1, refused)
         if failure.cause is not None:
             outcomes.add(failure.cause, failure.detail)
+
+    def _do_without(
+        self, case: Case, failure: Failure, attempt: int, refused: Mapping[Question, tuple[str, ...]]
+    ) -> None:
+        """Send what the policy has for an upload whose answers were all refused, else the dead letter."""
+        means, made = self.means, []
+        case = replace(case, is_sampled=False)
+        for question in self.group.missing(case, means.rule) if failure.cause == REJECTED else ():
+            veto, info = means.rule.veto_key(case.candidate.upload), means.inflight.captioner.info
+            made.append(fallback(case, question, attempt, refused.get(question, ()), means.policy, veto, info))
+        texts = tuple(text for text in made if text is not None)
+        if not texts or len(texts) < len(made):
+            self.fail(case.candidate, failure.error)
+            return
+        count("fallbacks", len(texts))
+        self.finish(case, texts)

@@ -10,10 +10,12 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from transforms.coders import AvroCoder
 from transforms.metrics import count
 from transforms.origin import origin_of
+from transforms.review import Verdict
 from transforms.values import CachedTexts, Caption, KafkaRecord, KnownTexts, Outgoing, Task, Tombstone
 
 _log = logging.getLogger(__name__)
@@ -28,7 +30,11 @@ def cache_key(merchant: str, image_id: str, task: Task) -> bytes:
 
 def cached_texts(caption: Caption, topic: str, timestamp_ms: int) -> Iterator[Outgoing]:
     """The record of what was generated for a caption, if anything was; what it reused lies under its own image."""
-    texts = tuple(text for text, reused in zip(caption.texts, caption.reused, strict=True) if not reused)
+    pairs = zip(caption.texts, caption.reused, strict=True)
+    # A fallback is about one upload's attributes, and what was redacted is for the audit only.
+    texts = tuple(
+        replace(text, written="") for text, reused in pairs if not reused and text.verdict != Verdict.FALLBACK.value
+    )
     if texts:
         upload, first = caption.upload, origin_of(caption.record)
         place = (first.topic, first.partition, first.offset, caption.record.timestamp_ms)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pipeline.commands.captioner import add_captioner, captioner
@@ -64,7 +65,8 @@ def add_job(command: argparse.ArgumentParser) -> None:
     group = add_captioner(command)
     add_model_pixels(group)
     group.add_argument("--prompts", help="prompt library: `default`, `tiny` or a TOML file")
-    group.add_argument("--max-attempts", type=int, help="answers before a dead letter (default 3)")
+    group.add_argument("--policy", default="default", help="what texts must be: `default` or a TOML file")
+    group.add_argument("--max-attempts", type=int, help="answers before a dead letter (default: the policy's, 3)")
 
 
 def add_inspection(group: Any) -> None:
@@ -128,7 +130,7 @@ def job_config(arguments: argparse.Namespace) -> Config:
     """What `add_topics`, `add_uploads` and `add_job` were told. Raises `ConfigInvalid`."""
     from pipeline.commands.uploads import uploads
     from pipeline.config import Config, Topics
-    from transforms.review import ReviewPolicy
+    from transforms.review import load_policy
 
     return Config(
         kafka=kafka_options(arguments),
@@ -141,7 +143,7 @@ def job_config(arguments: argparse.Namespace) -> Config:
         inspect=inspection(arguments),
         captioner=captioner(arguments),
         prompts=arguments.prompts or ("tiny" if arguments.model == "tiny" else "default"),
-        review=ReviewPolicy(**given({"max_attempts": arguments.max_attempts})),
+        review=replace(load_policy(arguments.policy), **given({"max_attempts": arguments.max_attempts})),
         **reuse(arguments),
         **given({"run_id": arguments.run_id}),
     )

@@ -23,7 +23,7 @@ from transforms.coders import AvroCoder
 from transforms.desk import Desk, DeskOptions
 from transforms.inflight import Inflight
 from transforms.plan import Planner
-from transforms.review import ReviewPolicy
+from transforms.review import load_policy
 from transforms.similarity import SimilarityRule
 from transforms.values import Candidate, GroupState, Role
 
@@ -78,7 +78,7 @@ class Store:
 def measure(uploads: int, size: int, copies: float) -> dict[str, Any]:
     """Run once."""
     dice = random.Random(1)
-    inflight, policy = Inflight(Instant()), ReviewPolicy()
+    inflight, policy = Inflight(Instant()), load_policy()
     planner = Planner(Library.load("default"), Instant.info, DeskOptions().sampling, policy.version)
     desk = Desk(planner, inflight, SimilarityRule(), policy, DeskOptions())
     asked: list[tuple[int, Candidate, Role]] = []

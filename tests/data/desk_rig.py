@@ -84,6 +84,7 @@ class Rig:
         stall: float = 5.0,
         captioner: Captioner | None = None,
         cache: TextCache | None = None,
+        policy: ReviewPolicy = POLICY,
         **options: float,
     ) -> None:
         self.gate = threading.Event()
@@ -92,6 +93,7 @@ class Rig:
         self.fake = FakeCaptioner(slots, script=script, gate=self.gate)
         self.inflight = Inflight(captioner or self.fake, stall_seconds=stall)
         self.cache = cache
+        self.policy = policy
         self.options = DeskOptions(**options)  # type: ignore[arg-type]
         self.prompts = prompts or library()
         self.now = 0.0
@@ -99,8 +101,8 @@ class Rig:
         self.desk = self.new_desk()
 
     def new_desk(self) -> Desk:
-        planner = Planner(self.prompts, self.inflight.captioner.info, self.options.sampling, POLICY.version)
-        self.desk = Desk(planner, self.inflight, RULE, POLICY, self.options, lambda: self.now, self.cache)
+        planner = Planner(self.prompts, self.inflight.captioner.info, self.options.sampling, self.policy.version)
+        self.desk = Desk(planner, self.inflight, RULE, self.policy, self.options, lambda: self.now, self.cache)
         return self.desk
 
     @property

@@ -10,6 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image
 
+from schemas.state import VERSION
 from transforms.coders import CROSSING, AvroCoder
 from transforms.values import Arrival, Candidate, Fetched, GroupState, Inspected, KafkaRecord, Role
 
@@ -44,7 +45,7 @@ def test_equal_values_give_equal_bytes(cls: type) -> None:
 @EVERY
 def test_what_lies_on_the_wire_is_no_pickle(cls: type) -> None:
     encoded = coders.registry.get_coder(cls).encode(VALUES[cls])
-    assert encoded[0] == 1  # the version of the state schemas
+    assert encoded[0] == VERSION  # the version of the state schemas
     assert b"transforms" not in encoded
     with pytest.raises(Exception, match=r"opcode|unpickling|stack|exhausted|pickle|key"):
         list(pickletools.genops(io.BytesIO(encoded)))

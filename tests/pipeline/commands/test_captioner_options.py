@@ -25,10 +25,11 @@ def test_options_reach_the_captioner() -> None:
     given = (
         *("--captioner=huggingface", "--model=/m", "--revision=r", "--slots=3", "--dtype=bfloat16", "--device=cuda"),
         *("--max-pixels=4096", "--download", "--text-tokens=300", "--memory-fraction=0.5", "--prepare-threads=2"),
-        *("--no-own-process", "--endpoint=http://h/v1", "--api-key=env:KEY"),
+        *("--no-own-process", "--no-record-steps", "--endpoint=http://h/v1", "--api-key=env:KEY"),
     )
     assert options(*given) == CaptionerOptions(
-        *("huggingface", "/m", "r", 3, "bfloat16", "cuda", 4096, 300, 0.5, 2, False, "http://h/v1", "env:KEY", True)
+        *("huggingface", "/m", "r", 3, "bfloat16", "cuda", 4096, 300, 0.5),
+        *(False, 2, False, "http://h/v1", "env:KEY", True),
     )
     assert options("--own-process").own_process is True
 

@@ -7,7 +7,7 @@ import pytest
 from transforms.captioner.api import CaptionRequest, RenderedPrompt, Sampling
 from transforms.captioner.fake import FakeCaptioner, fake_text
 from transforms.errors import ImageCorrupt
-from transforms.review import ReviewPolicy, review
+from transforms.review import Asked, ReviewPolicy, Verdict, review
 
 EN = RenderedPrompt("Describe.", "en", "p-en", "1")
 ZH = RenderedPrompt("请描述。", "zh-Hans", "p-zh", "1")
@@ -42,12 +42,12 @@ def test_one_completion_per_prompt_in_their_order(captioner):
     assert en == fake_text(request(), EN)
 
 
-@pytest.mark.parametrize("language", ["en", "de", "zh-Hans", "zh-Hant", "yue", "ja", "ko"])
+@pytest.mark.parametrize("language", ["en", "de", "zh-Hans", "zh-Hant", "yue"])
 def test_every_text_passes_the_review(language):
     prompt = RenderedPrompt("x", language, "p", "1")
     for number in range(200):
         text = fake_text(request(str(number).encode(), sampling=Sampling(1, seed=number)), prompt)
-        assert review(text, language, ReviewPolicy()) == ()
+        assert review(text, Asked(language), ReviewPolicy()).verdict is Verdict.PASSED
 
 
 def test_a_script_answers_or_fails_chosen_requests():

@@ -1,0 +1,98 @@
+"""Links, e-mail addresses, phone numbers and messenger names; not prices, sizes, dates, article and model numbers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from transforms.review.folding import PLAIN, origins, plain
+from transforms.review.spans import Span
+
+_DOMAINS = (
+    "com|cn|net|org|io|co|shop|store|top|xyz|vip|cc|info|biz|online|site|app|tv|ly|de|fr|uk|eu|ru|jp|kr|tw|hk|club"
+    "|example|test"
+)
+"""Those that shops have; no words that may open a sentence whose space was forgotten: ``table.It``."""
+_NAME = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_DOT = r"(?:\.|\s?[\[({]\s?(?:dot|\.)\s?[\])}]\s?)"
+_HOST = rf"(?:{_NAME}{_DOT})+(?:{_DOMAINS})(?![a-z0-9-])"
+_PATH = r"(?::\d{2,5})?(?:[/?#][^\s\u3000-\u303f\u3400-\u9fff\"'<>]*)?"
+_AT = r"\s?(?:@|[\[({]\s?(?:at|@)\s?[\])}])\s?"
+_NO_DIGIT, _NO_WORD = r"(?<![a-z0-9_.+-])", r"(?![a-z0-9_-])"
+_SEPARATOR = r"[ .\-]?"
+_SEPARATED = r"[ .\-]"
+
+_RULES: tuple[tuple[str, re.Pattern[str]], ...] = (
+    (
+        "email",
+        re.compile(rf"(?<![a-z0-9._%+-])[a-z0-9][a-z0-9._%+-]{{0,63}}{_AT}(?:{_NAME}{_DOT})+[a-z]{{2,24}}(?![a-z0-9])"),
+    ),
+    (
+        "link",
+        re.compile(
+            rf"(?<![a-z0-9])[a-z][a-z0-9+.-]{{1,9}}://[^\s\u3000-\u303f\u3400-\u9fff\"'<>]+"
+            rf"|(?<![a-z0-9])www{_DOT}{_NAME}(?:{_DOT}{_NAME})+{_PATH}"
+            rf"|(?<![a-z0-9@.-]){_HOST}{_PATH}"
+        ),
+    ),
+    (
+        "phone",
+        re.compile(
+            rf"{_NO_DIGIT}(?:"
+            rf"(?:\+\d{{1,3}}{_SEPARATOR}|00\d{{1,3}}{_SEPARATED})(?:\(\d{{1,4}}\){_SEPARATOR})?"
+            rf"\d{{2,4}}(?:{_SEPARATOR}\d{{2,4}}){{1,4}}"
+            rf"|1[3-9]\d(?:{_SEPARATOR}\d{{4}}){{2}}"
+            rf"|[48]00-\d{{3,4}}-\d{{3,4}}"
+            rf"|\(0\d{{2,3}}\){_SEPARATOR}\d{{7,8}}|0\d{{2,3}}[ -]\d{{7,8}}"
+            rf"|\(\d{{3}}\) ?\d{{3}}{_SEPARATED}\d{{4}}|[2-9]\d\d[.-][2-9]\d\d[.-]\d{{4}}"
+            rf"){_NO_WORD}"
+            # With a word that says so, any number is one.
+            r"|(?:(?<![a-z])(?:tel|telephone|phone|(?:call|text|sms|dial|ring)(?: us| me)?(?: at| on)?|hotline|fax)\b"
+            r"|电话|手机号?|热线|致电|联系方式|客服)[:. 号码]{0,4}\+?\(?\d{3,4}\)?[ -]?\d{3,4}(?:[ -]?\d{1,5})?(?!\d)"
+        ),
+    ),
+    (
+        "messenger",
+        re.compile(
+            r"(?:(?<![a-z0-9])(?:wechat|weixin|whatsapp|telegram|snapchat|line id|vx|qq)(?![a-z])"
+            r"|加?微信号?|薇信|加薇|加v|v信|扣扣|抖音号|公众号)(?: id)?[^\w\s:@]?"
+            r"(?:[: 号群]{0,3}[a-z0-9][a-z0-9_ -]{3,24}(?<=[\d_-])(?![a-z0-9])|:\s?[a-z][a-z0-9_-]{3,24})"
+            r"|(?<![\w.@])@[a-z][a-z0-9_.]{3,30}(?![\w@])"
+        ),
+    ),
+)
+_PHONE_DIGITS = 7
+_HINTS = {
+    "email": re.compile(r"@|[\[({]\s?at"),
+    "link": re.compile(r"://|www|\.[a-z]{2}|[\[({]\s?(?:dot|\.)"),
+    "phone": re.compile(r"\d[\d ().-]{4,}\d"),
+    "messenger": re.compile(
+        r"@|wechat|weixin|whatsapp|telegram|line id|vx|qq|snapchat|微信|薇信|加薇|加v|v信|扣扣|公众号|抖音号"
+    ),
+}
+"""Without this a rule cannot hit; to look for it takes little time."""
+
+
+def find(text: str) -> list[Span]:
+    """Every address and number in ``text`` as written."""
+    folded = plain(text)
+    found = list(_hits(folded))
+    if not found:
+        return []
+    places = origins(text, PLAIN)
+    return [Span(rule, places[start], places[end - 1] + 1) for rule, start, end in found]
+
+
+def _hits(folded: str) -> Iterator[tuple[str, int, int]]:
+    taken: list[tuple[int, int]] = []
+    for rule, pattern in _RULES:
+        if not _HINTS[rule].search(folded):
+            continue
+        for match in pattern.finditer(folded):
+            start, end = match.start(), match.start() + len(match[0].rstrip(" .,;:!?)"))
+            # The host of an e-mail address is no link besides.
+            if rule == "phone" and sum(map(str.isdigit, match[0])) < _PHONE_DIGITS:
+                continue
+            if not any(low < end and start < high for low, high in taken):
+                taken.append((start, end))
+                yield rule, start, end

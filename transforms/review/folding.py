@@ -1,0 +1,76 @@
+"""Folding: the forms under which a text is searched, and the way back to the characters as written.
+
+Each character is folded by itself, so that a place in the folded text always has one in the original.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping
+from functools import cache
+
+import opencc
+
+_HAN = (range(0x3400, 0x4DC0), range(0x4E00, 0xA000), range(0x20000, 0x2A6E0))
+_SHARP = {"\u3002": ".", "\uff61": ".", "\u2019": "'", "\u2018": "'", "\u02bc": "'", "\u2010": "-", "\u2011": "-"}
+"""Characters that stand for one of ASCII in an address or a contraction. NFKC knows only the full-width ones."""
+
+
+@cache
+def simplified() -> Mapping[str, str]:
+    """Traditional characters to their simplified ones, character by character, from OpenCC's tables."""
+    characters = [chr(code) for block in _HAN for code in block]
+    converted = opencc.OpenCC("t2s").convert("\n".join(characters)).split("\n")
+    pairs = zip(characters, converted, strict=True)
+    return {old: new for old, new in pairs if old != new and len(new) == 1}
+
+
+class _Plain(dict[int, str]):
+    """Width, case, traditional characters and invisible ones; punctuation and spaces stay."""
+
+    def __missing__(self, code: int) -> str:
+        character = chr(code)
+        category = unicodedata.category(character)
+        if character in _SHARP:
+            folded = _SHARP[character]
+        elif character.isspace():
+            folded = " "
+        elif category in ("Cf", "Cc", "Cs", "Co", "Cn") or character in "\u115f\u1160\u3164\uffa0":
+            folded = ""
+        else:
+            table = simplified()
+            decomposed = unicodedata.normalize("NFKD", character).casefold()
+            # Accents go, and with them any number of marks stacked on a letter.
+            folded = "".join(table.get(c, c) for c in decomposed if unicodedata.category(c) not in ("Mn", "Me"))
+        self[code] = folded
+        return folded
+
+
+class _Compact(dict[int, str]):
+    """Letters and digits of the plain form only."""
+
+    def __missing__(self, code: int) -> str:
+        folded = self[code] = "".join(c for c in PLAIN[code] if c.isalnum())
+        return folded
+
+
+PLAIN: dict[int, str] = _Plain()
+COMPACT: dict[int, str] = _Compact()
+
+
+def plain(text: str) -> str:
+    """Half width, lower case, simplified, without accents and invisible characters."""
+    return text.translate(PLAIN)
+
+
+def compact(text: str) -> str:
+    """The plain form's letters and digits, without anything between them."""
+    return text.translate(COMPACT)
+
+
+def origins(text: str, table: dict[int, str]) -> list[int]:
+    """For each character of the folded text, the place in ``text`` it comes from."""
+    places: list[int] = []
+    for place, character in enumerate(text):
+        places.extend([place] * len(table[ord(character)]))
+    return places

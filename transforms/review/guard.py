@@ -1,0 +1,117 @@
+"""The guard: a policy compiled once, and what it says of a text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+
+from transforms.review import contacts, phrases
+from transforms.review.echo import echoes
+from transforms.review.language import is_wide, speaks
+from transforms.review.policy import ANY, REDACT, REJECT, ReviewPolicy
+from transforms.review.repetition import has_run, repeats
+from transforms.review.spans import Span, merged, redact
+from transforms.review.words import Words
+
+_LOOKED_AT = 4000
+"""Characters: of a text that is too long anyway no more is searched."""
+
+
+class Verdict(StrEnum):
+    """What becomes of a text; the names of the records' enum."""
+
+    PASSED = "PASSED"
+    REDACTED = "REDACTED"
+    FALLBACK = "FALLBACK"
+    """Not the model's: made from the upload's attributes when all answers were rejected."""
+    REJECTED = "REJECTED"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a text answers."""
+
+    language: str
+    task: str = ANY
+    prompt: str = ""
+    """All that the model was told, its system turn included; empty: nobody knows, and no echo is looked for."""
+    finish_reason: str = "stop"
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """The guard's word."""
+
+    verdict: Verdict
+    rules: tuple[str, ...]
+    """Names of those that hit, in a fixed order."""
+    text: str
+    """What may be published: the stripped text, or what redaction left of it."""
+
+
+def review(text: str, asked: Asked, policy: ReviewPolicy) -> Ruling:
+    """Judge one text. Never raises."""
+    return _compiled(policy).review(text, asked)
+
+
+@lru_cache(maxsize=8)
+def _compiled(policy: ReviewPolicy) -> Guard:
+    return Guard(policy)
+
+
+class Guard:
+    """A compiled policy; thread-safe."""
+
+    def __init__(self, policy: ReviewPolicy) -> None:
+        """Word lists with the action ``allow`` are left out."""
+        self._policy = policy
+        used = [one for one in policy.classes if one.action in (REJECT, REDACT)]
+        self._words = Words(used, policy.allowed)
+        self._actions = {one.name: one.action for one in used}
+        self._order = {one.name: place for place, one in enumerate(used)}
+
+    def review(self, text: str, asked: Asked) -> Ruling:
+        """Judge a text; what redaction leaves is judged again, so that it can pass for itself."""
+        text = text.strip()
+        rejecting, spans = self._hits(text, asked)
+        if rejecting:
+            return Ruling(Verdict.REJECTED, tuple(rejecting), text)
+        if not spans:
+            return Ruling(Verdict.PASSED, (), text)
+        rules = self._names(spans)
+        lost = sum(end - start for start, end in merged(spans))
+        left = redact(text, spans, self._policy.mark).strip()
+        if lost > self._policy.max_redacted_share * len(text) or any(self._hits(left, asked)):
+            return Ruling(Verdict.REJECTED, rules, text)
+        return Ruling(Verdict.REDACTED, rules, left)
+
+    def _hits(self, text: str, asked: Asked) -> tuple[list[str], list[Span]]:
+        """Names of the rules that reject, and the places to redact."""
+        rules = [rule for rule in self._whole(text, asked) if self._action(rule) == REJECT]
+        spans = [*contacts.find(text[:_LOOKED_AT]), *self._words.find(text[:_LOOKED_AT])]
+        rejecting = [span for span in spans if self._action(span.rule) == REJECT]
+        return [*rules, *self._names(rejecting)], [span for span in spans if self._action(span.rule) == REDACT]
+
+    def _whole(self, text: str, asked: Asked) -> list[str]:
+        """The rules that judge a text as a whole and hit, the cheap ones first."""
+        policy, wide = self._policy, is_wide(asked.language)
+        limits, start = policy.length(asked.task, asked.language), text[:_LOOKED_AT]
+        checks = (
+            ("too_short", limits is not None and len(text) < limits.min),
+            ("too_long", (limits is not None and len(text) > limits.max) or len(text) > _LOOKED_AT),
+            ("truncated", asked.finish_reason == "length"),
+            ("one_character", has_run(start, policy.max_run)),
+            ("repetition", repeats(start, wide, policy.max_repeated_share)),
+            *((rule, True) for rule in phrases.find(start)),
+            ("prompt_echo", bool(asked.prompt) and echoes(start, asked.prompt, wide)),
+            ("wrong_language", not speaks(start, asked.language)),
+        )
+        return [rule for rule, hit in checks if hit]
+
+    def _action(self, rule: str) -> str:
+        return self._actions.get(rule) or self._policy.action(rule)
+
+    def _names(self, spans: list[Span]) -> tuple[str, ...]:
+        """Rules of code first, then the lists in the policy's order."""
+        return tuple(sorted({span.rule for span in spans}, key=lambda rule: (self._order.get(rule, -1), rule)))
