@@ -89,8 +89,14 @@ class ReviewPolicy:
         digest = hashlib.sha256(content.encode()).hexdigest()[:8]
         object.__setattr__(self, "version", f"{self.name}@{self.release}+{digest}")
 
+    def __eq__(self, other: object) -> bool:
+        """Word lists are long, and the version stands for all of them: a worker compares with every text."""
+        if not isinstance(other, ReviewPolicy):
+            return NotImplemented
+        return (self.version, self.max_attempts) == (other.version, other.max_attempts)
+
     def __hash__(self) -> int:
-        """Word lists are long, and the version stands for all of them."""
+        """As they are compared."""
         return hash(self.version)
 
     def action(self, rule: str) -> str:

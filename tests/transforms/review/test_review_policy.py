@@ -1,4 +1,6 @@
+import pickle
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -6,7 +8,7 @@ import pytest
 from transforms.errors import ConfigInvalid
 from transforms.review import Asked, ReviewPolicy, Verdict, load_policy, review
 from transforms.review.fallback import fallback_text
-from transforms.review.policy import LENGTHS, RULES, Length
+from transforms.review.policy import LENGTHS, RULES, Length, WordClass
 
 Write = Callable[..., ReviewPolicy]
 HEAD = 'version = "1"\n'
@@ -201,3 +203,21 @@ def test_the_example_of_the_documentation_is_a_policy(written: Write) -> None:
     assert policy.version.startswith("shop@7+")
     for rule in (*RULES, *(one.name for one in load_policy().classes)):
         assert f"`{rule}`" in text
+
+
+def test_a_copy_that_travelled_is_the_same_policy_without_a_look_at_its_words() -> None:
+    class Word(str):
+        __slots__ = ()
+        __hash__ = str.__hash__
+
+        def __eq__(self, other: object) -> bool:
+            raise AssertionError("words are compared")
+
+    policy = replace(load_policy(), classes=(WordClass("own", "reject", (Word("a word"),)),))
+    copy = pickle.loads(pickle.dumps(load_policy()))
+    assert copy == load_policy()
+    assert hash(copy) == hash(load_policy())
+    assert policy == replace(policy)
+    assert policy != load_policy()
+    assert replace(policy, max_attempts=1) != policy
+    assert policy != "policy"
