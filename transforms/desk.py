@@ -61,6 +61,8 @@ class Desk:
         """Serve one assignment. Returns what is finished, and whether something of the group is pending."""
         trust = self._trust
         visit = self._open(assignment.leader_id, store, fresh=assignment.role is Role.NEW_LEADER)
+        if visit.has_stranded():
+            visit.settle(to_the_end=False)
         arrival = assignment.arrival
         if arrival.deletion is not None:
             (visit.delete if arrival.deletion.task is None else visit.replace)(arrival.deletion)

@@ -106,6 +106,13 @@ class Serving:
         """Whether no further duplicate may wait."""
         return (self.group.waiting or 0) >= self.means.options.max_waiting
 
+    def has_stranded(self) -> bool:
+        """Whether somebody may wait and nothing is pending: a restore found answers that the cache had meanwhile.
+
+        Such a group has no timer, and its state does not say that anybody waits: it must be served now.
+        """
+        return self.group.waiting is None and not self.group.requests
+
     def unasked(self, case: Case, owed: tuple[Question, ...]) -> tuple[Question, ...]:
         """Those of the missing questions that no pending request answers."""
         rule = self.means.rule
