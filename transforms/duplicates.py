@@ -36,6 +36,8 @@ SCOPES = Scopes()
 
 _LEAST_WAIT = 64
 """The part of the time an upload is remembered that passes between two looks for what is too old."""
+_LATEST = float(2**62 // 10**6)
+"""The last timer, in seconds since the epoch: producers may say any time, Beam's has 64 bits of microseconds."""
 _ENTRIES, _CHUNKS = AvroCoder(IndexEntry), AvroCoder(IndexChunk)
 
 
@@ -155,9 +157,10 @@ class FindDuplicate(beam.DoFn):
     def _time(self, held: Held, expire: Any, now: float) -> None:
         """Set the timer to when an eighth of today's rows will be too old, a while after ``now``: more will come."""
         ageing_ms, keep = held.index.ageing_ms, self._options.limits.keep_seconds
-        held.is_timed = ageing_ms is not None
-        if ageing_ms is not None:
-            expire.set(Timestamp.of(max((ageing_ms + 1) / 1000 + keep, now + keep / _LEAST_WAIT)))
+        held.is_timed = ageing_ms is not None and now < _LATEST
+        if ageing_ms is not None and held.is_timed:
+            wanted = max((ageing_ms + 1) / 1000 + keep, now + keep / _LEAST_WAIT)
+            expire.set(Timestamp.of(min(wanted, _LATEST)))
 
 
 def _trim(held: Held, oldest_ms: float, journal: Any, chunks: Any) -> None:

@@ -10,9 +10,9 @@ from typing import Any
 
 import apache_beam as beam
 from apache_beam.transforms.window import TimestampedValue
-from apache_beam.utils.timestamp import Timestamp
 
 from pipeline.kafka.connection import KafkaOptions, consumer
+from pipeline.kafka.records import event_time
 from pipeline.kafka.span import Span, read_span
 from transforms.metrics import count
 from transforms.values import KafkaRecord
@@ -70,7 +70,7 @@ class _ReadRange(beam.DoFn):
             count("ranges_read")
             for record in read_span(self._client, Span(topic, partition, start, stop), self._options):
                 count(self._counter)
-                yield TimestampedValue(record, Timestamp.of(record.timestamp_ms / 1000))
+                yield TimestampedValue(record, event_time(record.timestamp_ms))
 
     def teardown(self) -> None:
         if self._client is not None:

@@ -1,12 +1,13 @@
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import apache_beam as beam
 import pytest
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.testing.util import assert_that
-from apache_beam.utils.timestamp import Timestamp
+from apache_beam.utils.timestamp import MAX_TIMESTAMP, Timestamp
 from data.samples import NEW_YEAR_MS, arrival, candidate, deletion, far, fingerprint
 
 from transforms import duplicates
@@ -305,6 +306,20 @@ def test_the_timer_leaps_to_when_enough_will_be_too_old() -> None:
     # Two in thirty-two are not worth writing the others again; then some hours pass, in which more would have come.
     assert fired == [-20_000 * DAY + 8 * DAY, 108 * DAY + 1, 108 * DAY + 1 + DAY // 8]
     assert tally()["index_trims"] == before + 2
+
+
+@pytest.mark.parametrize("timestamp_ms", [2**63 - 1, 1_767_225_600 * 10**9], ids=["any", "nanoseconds"])
+def test_a_time_that_no_timer_can_hold_ends_neither_the_job_nor_waits_for_ever(timestamp_ms: int) -> None:
+    state = State()
+    strange = candidate("a", b"A", far(1))
+    state.bundle(replace(strange, record=replace(strange.record, timestamp_ms=timestamp_ms)))
+    at = state.timer.at
+    assert at is not None
+    assert at.micros < MAX_TIMESTAMP.micros
+    state.fire()  # as when the input of a replay ends
+    assert state.timer.at is None
+    again = state.bundle(candidate("b", b"B", far(1), offset=1))
+    assert [assigned.role for assigned in again] == [Role.MEMBER]
 
 
 def test_after_a_restart_the_timer_is_set_as_before() -> None:

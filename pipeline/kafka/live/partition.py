@@ -19,6 +19,7 @@ from pipeline.kafka.live.unbounded import ContextSource, UnboundedReader
 from pipeline.kafka.live.watchdog import watchdog_for
 from pipeline.kafka.live.watermark import Watermark
 from pipeline.kafka.positions import Position
+from pipeline.kafka.records import event_time
 from transforms.metrics import count
 from transforms.values import KafkaRecord
 
@@ -79,8 +80,8 @@ class PartitionReader(UnboundedReader):
                 self._watermark.nothing_to_read() if feed.lag() == 0 else self._watermark.behind()
                 return False
         self._current, self._offset = record, record.offset + 1
-        event_time = self._live.event_time
-        self._event_ms = record.timestamp_ms if event_time is None else event_time(record)
+        told = self._live.event_time
+        self._event_ms = record.timestamp_ms if told is None else told(record)
         self._watermark.read(self._event_ms)
         LEDGER.read(record)
         count("uploads_read")
@@ -95,7 +96,7 @@ class PartitionReader(UnboundedReader):
 
     def get_current_timestamp(self) -> Timestamp:
         """Its event time."""
-        return Timestamp(micros=self._event_ms * 1000)
+        return event_time(self._event_ms)
 
     def get_watermark(self) -> Timestamp:
         """Where event time has come in this partition."""

@@ -57,3 +57,11 @@ def test_one_partition_is_read_by_several_workers_each_range_once(monkeypatch: p
         assert_that(offsets, equal_to(list(range(5, 45))), "each once")
     assert ranges == Counter(Span("t", 0, 5, 45).cut(10))
     assert len(threads) == 2
+
+
+def test_a_time_that_nobody_can_mean_stops_no_replay(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [KafkaRecord("t", 0, n, time, b"k", b"v") for n, time in enumerate((2**63 - 1, -(2**63), 5))]
+    monkeypatch.setattr(replay, "consumer", lambda options: Client())
+    monkeypatch.setattr(replay, "read_span", lambda client, span, options: iter(found))
+    with beam.Pipeline(runner=FnApiRunner()) as pipeline:
+        assert_that(pipeline | ReadUploads(KafkaOptions(), [Span("t", 0, 0, 3)]), equal_to(found))
