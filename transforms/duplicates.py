@@ -26,6 +26,7 @@ from transforms.index.chunk import CHUNK_ROWS
 from transforms.index.decide import DuplicateIndex
 from transforms.index.limits import IndexLimits
 from transforms.index.memory import Held, Scopes
+from transforms.ledger import LEDGER
 from transforms.metrics import count
 from transforms.similarity import SimilarityRule
 from transforms.values import Arrival, Assignment, IndexChunk, IndexEntry, Role
@@ -107,8 +108,8 @@ class FindDuplicate(beam.DoFn):
             if not held.is_timed:
                 self._time(held, expire, float("-inf"))
         SCOPES.put((self._options.job, scope), held, self._options.memory_bytes)
-        if not assignments and arrival.candidate is not None:
-            count("replaced")
+        if not assignments:
+            _leave_out(arrival)
         for assignment in assignments:
             if assignment.arrival.candidate is not None:
                 count("duplicates" if assignment.role is Role.MEMBER else "leaders")
@@ -161,6 +162,16 @@ class FindDuplicate(beam.DoFn):
         if ageing_ms is not None and held.is_timed:
             wanted = max((ageing_ms + 1) / 1000 + keep, now + keep / _LEAST_WAIT)
             expire.set(Timestamp.of(min(wanted, _LATEST)))
+
+
+def _leave_out(arrival: Arrival) -> None:
+    """Nobody answers it: its image shows a later picture, or was uploaded again since."""
+    deletion = arrival.deletion
+    if arrival.candidate is not None:
+        count("replaced")
+        LEDGER.left_out(arrival.candidate.record)
+    elif deletion is not None and deletion.task is None and not arrival.is_told:
+        LEDGER.left_out(deletion.record)
 
 
 def _trim(held: Held, oldest_ms: float, journal: Any, chunks: Any) -> None:

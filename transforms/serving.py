@@ -10,6 +10,7 @@ from transforms.captioner.api import CaptionRequest
 from transforms.dead_letter import dead_letter
 from transforms.errors import InputError
 from transforms.group import Case, Group, Request, Store
+from transforms.ledger import LEDGER
 from transforms.means import STAGE, Means, Output
 from transforms.metrics import count
 from transforms.plan import Question, event_id
@@ -146,6 +147,7 @@ class Serving:
         texts = self._texts(case, made)
         if self.group.is_replaced(candidate):
             count("replaced")
+            LEDGER.left_out(candidate.record)
             self.out.extend(_withheld(case, text) for text in texts)
             return
         unsampled = self._texts(replace(case, is_sampled=False)) if case.is_sampled and not made else texts

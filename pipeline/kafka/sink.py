@@ -15,10 +15,10 @@ from kafka.errors import KafkaError, MessageSizeTooLargeError
 
 from pipeline.kafka.connection import KafkaOptions, producer
 from pipeline.kafka.failures import failure
-from pipeline.kafka.live.ledger import LEDGER
 from pipeline.kafka.produce import send
 from transforms.dead_letter import CONNECT, dead_letter
 from transforms.errors import JobError, RecordTooLarge
+from transforms.ledger import LEDGER
 from transforms.metrics import count
 from transforms.stage import DEAD_LETTERS
 from transforms.values import DeadLetter, Outgoing, Publication

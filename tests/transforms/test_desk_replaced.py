@@ -1,9 +1,12 @@
 """An image that shows another picture before its first one is captioned."""
 
+import pytest
 from data.desk_rig import COPY, LEADER, captions, letters, rig
 from data.samples import record
 
+from transforms import serving
 from transforms.desk import Output
+from transforms.ledger import Ledger
 from transforms.metrics import tally
 from transforms.values import Deletion, Refusal, Task
 
@@ -20,14 +23,17 @@ def withheld(outputs: list[Output]) -> list[tuple[str, str, tuple[str, ...]]]:
 WITHHELD = [("lead", "en", ("replaced",))]
 
 
-def test_the_caption_of_the_first_picture_goes_to_the_audit_only() -> None:
-    before = tally().get("replaced", 0)
+def test_the_caption_of_the_first_picture_goes_to_the_audit_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    before, ledger = tally().get("replaced", 0), Ledger()
+    monkeypatch.setattr(serving, "LEDGER", ledger)
+    ledger.read(LEADER.record)
     with rig(gated=True) as r:
         r.lead(LEADER)
         assert r.arrive(replaced("lead", 9)) == []
         r.open()
         assert withheld(r.poll()) == WITHHELD
     assert tally()["replaced"] == before + 1
+    assert ledger.overdue(0) is None  # the watchdog waits for nothing of it
 
 
 def test_others_get_the_text_all_the_same() -> None:

@@ -14,6 +14,7 @@ from transforms import duplicates
 from transforms.duplicates import DuplicateOptions, FindDuplicate, chain
 from transforms.index.decide import leader_id
 from transforms.index.limits import IndexLimits
+from transforms.ledger import Ledger
 from transforms.metrics import tally
 from transforms.scope import ByScope, scope_of
 from transforms.values import Arrival, Assignment, Role
@@ -207,6 +208,19 @@ def test_a_redelivery_writes_no_state() -> None:
 def test_the_chain_depends_on_order_and_content() -> None:
     assert chain(chain(b"", b"a"), b"b") != chain(chain(b"", b"b"), b"a")
     assert len(chain(b"", b"a")) == 16
+
+
+def test_what_nothing_will_answer_is_not_owed(monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger = Ledger()
+    monkeypatch.setattr(duplicates, "LEDGER", ledger)
+    late = (candidate("a", b"A", far(1), offset=1), deletion("a", offset=2))
+    answered = candidate("a", b"B", far(2), offset=3)
+    for content in (answered, *late):
+        ledger.read(content.record)
+    assert len(State().bundle(answered, *late)) == 1
+    owed = ledger.overdue(0)
+    assert owed is not None
+    assert (owed.uploads, owed.oldest) == (1, answered.record.coordinates())
 
 
 def test_jobs_and_merchants_are_kept_apart() -> None:

@@ -12,7 +12,6 @@ from apache_beam.utils.timestamp import Timestamp
 
 from pipeline.kafka.live.commits import committer_for
 from pipeline.kafka.live.feed import Feed, feed_for
-from pipeline.kafka.live.ledger import LEDGER
 from pipeline.kafka.live.marks import Mark, MarkCoder, Place
 from pipeline.kafka.live.options import LiveRead
 from pipeline.kafka.live.unbounded import ContextSource, UnboundedReader
@@ -20,6 +19,7 @@ from pipeline.kafka.live.watchdog import watchdog_for
 from pipeline.kafka.live.watermark import Watermark
 from pipeline.kafka.positions import Position
 from pipeline.kafka.records import event_time
+from transforms.ledger import LEDGER
 from transforms.metrics import count
 from transforms.values import KafkaRecord
 

@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from pipeline.kafka.connection import KafkaOptions
 from pipeline.kafka.live.backlog import REMEDY, Backlog
 from pipeline.kafka.live.ends import behind, outputs_end
-from pipeline.kafka.live.ledger import LEDGER, Ledger
 from pipeline.kafka.positions import Uploads
 from transforms.errors import ConfigInvalid, OutputStalled
+from transforms.ledger import LEDGER, Ledger
 from transforms.metrics import count
 
 _LOGGER = logging.getLogger(__name__)

@@ -4,9 +4,9 @@ import logging
 
 import pytest
 
-from pipeline.kafka.live.ledger import Ledger, Owed
 from pipeline.kafka.live.watchdog import Senses, Watchdog, WatchdogOptions
 from transforms.errors import ConfigInvalid, OutputStalled
+from transforms.ledger import Ledger, Owed
 from transforms.values import KafkaRecord
 
 
@@ -120,6 +120,19 @@ def test_it_fails_the_job_when_asked_to_and_gives_it_another_chance(ledger: Ledg
     watchdog.look()
     with pytest.raises(OutputStalled):
         watchdog.raise_fault()
+
+
+def test_what_is_left_out_is_not_owed_and_no_output_either(ledger: Ledger, clock: Clock) -> None:
+    for offset in (1, 2):
+        ledger.read(upload(offset))
+    clock.now += 59
+    ledger.left_out(upload(1))
+    ledger.left_out(upload(1, partition=9))  # read by another worker
+    assert not ledger.has_others()
+    clock.now += 1
+    assert ledger.overdue(60) == Owed(1, "uploads/0/2", 60.0)
+    ledger.left_out(upload(2))
+    assert ledger.overdue(60) is None
 
 
 def test_several_workers_ask_the_broker_one_does_not(ledger: Ledger) -> None:

@@ -53,6 +53,11 @@ class Ledger:
             else:
                 place.pop(record.offset, None)
 
+    def left_out(self, record: KafkaRecord) -> None:
+        """Nothing will answer this upload or deletion: a newer one of its image took its place."""
+        with self._lock:
+            self._owed.get((record.topic, record.partition), {}).pop(record.offset, None)
+
     def has_others(self) -> bool:
         """Whether other workers read what this one writes."""
         with self._lock:
