@@ -73,10 +73,10 @@ _desks: dict[CaptionOptions, Desk] = {}
 
 
 def desk_for(options: CaptionOptions) -> Desk:
-    """The process's desk for these options; loads the captioner on first use."""
+    """The process's desk for these options; loads the captioner on first use, and anew after it broke."""
     with _lock:
-        if options not in _desks:
-            inflight = captioner_for(options.captioner)
+        inflight = captioner_for(options.captioner)
+        if options not in _desks or _desks[options].inflight is not inflight:
             parts = (planner_for(options), inflight, options.rule, options.policy, options.desk)
             _desks[options] = Desk(*parts, cache=cache_for(options.cache))
             # A model, Beam and torch are hundreds of thousands of objects that stay: the garbage collector need not

@@ -51,6 +51,11 @@ class Desk:
         self._trust = 0
         self._lock = threading.Lock()
 
+    @property
+    def inflight(self) -> Inflight:
+        """The captioner it asks, with what that owes."""
+        return self._means.inflight
+
     def distrust(self) -> None:
         """Forget the groups: after a restore the state may be older than they are. Futures are kept."""
         with self._lock:

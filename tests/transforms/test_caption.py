@@ -27,6 +27,7 @@ from transforms.caption import (
 )
 from transforms.captioner.api import CaptionerOptions, CaptionRequest, RenderedPrompt
 from transforms.captioner.fake import FakeCaptioner, Script
+from transforms.errors import CaptionerBroken
 from transforms.inflight import Inflight, close_all, preload
 from transforms.review import ReviewPolicy
 from transforms.similarity import SimilarityRule
@@ -169,6 +170,22 @@ def test_desks_are_kept_by_job(prompts: str) -> None:
     assert desk_for(options) is not desk
     forget("a")
     forget("b")
+
+
+def test_a_desk_does_not_keep_a_captioner_that_broke(prompts: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(request: CaptionRequest, _: RenderedPrompt) -> CaptionerBroken:
+        return CaptionerBroken("the card is gone")
+
+    options, _ = options_for("gone", prompts, gone)
+    before, made = desk_for(options), FakeCaptioner(8)
+    monkeypatch.setattr("transforms.inflight.create", lambda _: made)
+    prompt = RenderedPrompt("Describe.", "en", "p", "1")
+    asked = before.inflight.submit(CaptionRequest("r", b"picture", (prompt,), options.desk.sampling))
+    assert before.inflight.wait(asked, 20)
+    CaptionImage(options).setup()  # as of the job's next try, in the same process
+    assert desk_for(options) is not before
+    assert desk_for(options).inflight.captioner is made
+    forget("gone")
 
 
 def test_outputs_have_their_tags(prompts: str) -> None:
