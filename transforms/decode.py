@@ -19,6 +19,8 @@ MAX_ID = 256
 MAX_LANGUAGES = 16
 MAX_ATTRIBUTES = 64
 MAX_ATTRIBUTE = 4096
+_FIRST_MS, _LAST_MS = -62_135_596_800_000, 253_402_300_799_999
+"""Of the years 1 to 9999: what Avro's timestamps are in Python and in most databases."""
 
 _CHINESE = {
     "zh": "zh-Hans",
@@ -86,7 +88,7 @@ class DecodeEvent:
             )
         return Upload(
             image_id,
-            milliseconds(value["uploaded_at"]),
+            _moment(milliseconds(value["uploaded_at"])),
             value["merchant"],
             value["category"],
             task,
@@ -125,6 +127,16 @@ def _deletion(record: KafkaRecord) -> Deletion:
         )
     _check_merchant(merchant)
     return Deletion(record, image_id, merchant)
+
+
+def _moment(uploaded_at_ms: int) -> int:
+    """A time that those who read the caption record can read, too."""
+    if not _FIRST_MS <= uploaded_at_ms <= _LAST_MS:
+        raise EventInvalid(
+            f"uploaded_at is `{uploaded_at_ms}`, which is no time before the year 10000; "
+            "it counts milliseconds since 1970"
+        )
+    return uploaded_at_ms
 
 
 def _check_merchant(merchant: str) -> None:

@@ -8,7 +8,7 @@ from data.samples import record
 
 from schemas.codec import FOLDER, Encoder, WireFormat
 from transforms.decode import DecodeEvent, milliseconds, normalise_language
-from transforms.errors import InputError
+from transforms.errors import EventInvalid, InputError
 from transforms.values import Decoded, Deletion, KafkaRecord, Task, Upload
 
 MOMENT = datetime(2026, 1, 1, 12, 0, 0, 123_000, tzinfo=UTC)
@@ -202,6 +202,18 @@ def test_producers_may_write_the_moment_in_their_own_way(
     wire = WireFormat("avro", ((1, str(path)),))
     value = Encoder("image_upload", wire).encode(LEAST | {"uploaded_at": written})
     assert decoded(record(value=value), DecodeEvent(wire)).uploaded_at_ms == expected
+
+
+@pytest.mark.parametrize("written", [1_767_268_800_123_000_000, -(2**63), 253_402_300_800_000])
+def test_a_moment_that_no_consumer_could_read_is_refused(tmp_path: Path, written: int) -> None:
+    """A schema that calls it a plain long lets anything through; nanoseconds, for example."""
+    ours = (FOLDER / "image_upload.avsc").read_text()
+    path = tmp_path / "theirs.avsc"
+    path.write_text(ours.replace('{"type": "long", "logicalType": "timestamp-millis"}', '"long"'))
+    wire = WireFormat("avro", ((1, str(path)),))
+    value = Encoder("image_upload", wire).encode(LEAST | {"uploaded_at": written})
+    with pytest.raises(EventInvalid, match=f"uploaded_at is `{written}`, which is no time before the year 10000"):
+        DecodeEvent(wire)(record(value=value))
 
 
 def test_milliseconds_are_exact() -> None:
