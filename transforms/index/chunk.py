@@ -21,7 +21,8 @@ def pack(
     sequence: int, start: int, stop: int, showings: Showings, leaders: Leaders, names: tuple[str, ...], forgot: bool
 ) -> IndexChunk:
     """The rows ``start`` to ``stop`` and the leaders they founded."""
-    rows = showings.records[start:stop]
+    rows = showings.records[start:stop].copy()
+    used, rows["place"] = np.unique(rows["place"], return_inverse=True)
     founded = showings.leads[start:stop]
     founded = founded[founded >= 0]
     return IndexChunk(
@@ -30,7 +31,7 @@ def pack(
         leaders.records[founded].tobytes(),
         leaders.veto[founded].tobytes(),
         names,
-        tuple(f"{topic}/{partition}" for topic, partition in showings.places),
+        tuple("/".join(map(str, showings.places[place])) for place in used),
         forgot,
     )
 

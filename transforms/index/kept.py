@@ -18,7 +18,6 @@ from transforms.index.showings import (
     MEMBER,
     REPEAT,
     Showing,
-    Showings,
     content_word,
     image_word,
     precedes,
@@ -117,7 +116,7 @@ class Kept:
         kept = leads[keep]
         kept = kept[kept >= 0]
         rest = type(self)(self._scope, self._rule, self._limits)
-        rest._showings = Showings(records[keep], self._showings.places)
+        rest._showings = self._showings.only(keep)
         rest._leaders = Leaders(self._rule, self._leaders.records[kept], self._leaders.veto[kept])
         rest._count_members()
         rest._has_forgotten = self._has_forgotten or len(kept) < self._leaders.count

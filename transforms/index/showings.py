@@ -121,6 +121,12 @@ class Showings:
             self.places.append((topic, partition))
         return number
 
+    def only(self, keep: NDArray[np.bool_]) -> Showings:
+        """Those rows, and the places they name: whoever sends uploads may say where they first lay."""
+        records = self.records[keep]
+        used, records["place"] = np.unique(records["place"], return_inverse=True)
+        return Showings(records, [self.places[place] for place in used])
+
     def add(self, showing: Showing, leads: int = -1) -> int:
         """Append a row; its number."""
         row = self.count

@@ -15,6 +15,7 @@ from transforms.index.leaders import LEADER
 from transforms.index.limits import IndexLimits
 from transforms.index.showings import ELSEWHERE, REPEAT, Showing
 from transforms.index.showings import LEADER as LEADER_KIND
+from transforms.origin import ORIGIN
 from transforms.similarity import SimilarityRule
 from transforms.values import (
     Arrival,
@@ -493,6 +494,23 @@ def test_of_uploads_again_and_words_of_other_parts_the_newest_is_kept() -> None:
     rest, _ = index.trimmed(float("-inf"))
     kinds = [(Showing(*row.item()).kind, row["offset"]) for row in rest._showings.records]
     assert kinds == [(LEADER_KIND, 0), (REPEAT, 8), (ELSEWHERE, 28)]
+
+
+def test_places_that_uploads_claim_to_come_from_go_with_them() -> None:
+    """A header says where an upload first lay, and any producer may set it."""
+    index = DuplicateIndex("shop", RULE, IndexLimits(max_leaders=8))
+    for number in range(64):
+        claimed = {ORIGIN: f"topic-{number}/{number}/0".encode()}
+        upload = candidate(f"i{number}", b"%d" % number, far(number))
+        index.assign(arrival(replace(upload, record=record(number, headers=claimed))))
+        chunk = index.pack()
+        assert chunk.places == (f"topic-{number}/{number}",)
+        if index.is_over_cap():
+            index, chunks = index.trimmed(float("-inf"))
+            assert [len(one.places) for one in chunks] == [8]
+    assert len(index._showings.places) <= 9
+    again = DuplicateIndex("shop", RULE, IndexLimits(max_leaders=8), index.trimmed(float("-inf"))[1])
+    assert again._showings.places == [(f"topic-{number}", number) for number in range(64 - again.rows, 64)]
 
 
 def test_words_of_other_parts_do_not_crowd_out_copies() -> None:
