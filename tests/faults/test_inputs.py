@@ -24,6 +24,7 @@ def test_deletion_while_its_caption_is_pending(scene: Callable[..., Scene]) -> N
     case.flink.start_task_manager()
     case.release()
     case.wait_for_all()
+    assert case.job.failures()
     captions = case.settled("captions")
     for image_id in gone:
         of_it = [record for record in captions if record.key == image_id.encode()]
@@ -42,6 +43,7 @@ def test_a_thousand_poison_records_in_a_row(scene: Callable[..., Scene]) -> None
     case.flink.start_task_manager()
     case.release()
     case.wait_for_all()
+    assert case.job.failures()
     case.check(pending)
     [code] = {
         next(header.value for header in record.headers if header.name == "caption.error.code")

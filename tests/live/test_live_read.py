@@ -1,15 +1,12 @@
 """The live read's parts on a real broker: feeds, readers, marks, commits, new partitions."""
 
 import logging
-import os
 import pickle
-import signal
-import threading
 from collections.abc import Callable, Iterator
 
-import psutil
 import pytest
 from kafka import KafkaProducer, TopicPartition
+from live.slow_broker import stop_for
 
 from pipeline.kafka.connection import KafkaOptions, admin, consumer, producer
 from pipeline.kafka.live.commits import Committer, close_committers
@@ -104,22 +101,11 @@ def test_a_cold_feed_waits_for_a_slow_first_answer() -> None:
         options = KafkaOptions(own.bootstrap_servers)
         put(options, "uploads", "a")
         feed = Feed(options, "uploads", 0)
-        [broker] = [p for p in psutil.Process().children(recursive=True) if own.bootstrap_servers in _settings(p)]
-        broker.send_signal(signal.SIGSTOP)
-        threading.Timer(1.5, os.kill, (broker.pid, signal.SIGCONT)).start()
+        stop_for(own, 1.5)
         record = feed.read(0, 0.02)
         assert record is not None
         assert record.value == b"a"
         feed.close()
-
-
-def _settings(process: psutil.Process) -> str:
-    """The broker's server.properties, for a process that is one."""
-    command = process.cmdline()
-    if "kafka.Kafka" not in command or process.name() != "java":
-        return ""
-    with open(command[-1], encoding="ascii") as file:
-        return file.read()
 
 
 def test_the_first_record_of_a_partition_is_told_once(

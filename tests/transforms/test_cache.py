@@ -155,6 +155,30 @@ def test_a_server_that_hangs_costs_one_time_out_and_then_nothing(
         assert caplog.text.count("the cache does not answer") == 1
 
 
+def test_a_real_server_that_is_slow_delays_uploads_by_one_time_out_in_all(
+    cache: Callable[..., RedisCache], tmp_path: Path
+) -> None:
+    pause, now = 4.0, [0.0]
+    with RedisServer(tmp_path) as own:
+        one = cache(0.2, own.url, now)
+        one.put("shop", ASKED, TEXT)
+        wait_for(lambda: raw(own).dbsize() == 1)
+        raw(own).client_pause(int(pause * 1000))  # it takes commands and answers none
+        before = time.monotonic()
+        with rig(cache=one) as r:
+            for n in range(50):
+                r.lead(picture(f"i{n}", offset=n), f"g{n}")
+            assert [list(captions(r.poll(leader=f"g{n}"))) for n in range(50)] == [[f"i{n}"] for n in range(50)]
+        assert time.monotonic() - before < 0.2 + 2 * LIMIT  # of which the server hears nothing: it still pauses
+        assert pause > 0.2 + 2 * LIMIT
+
+        def found() -> bool:
+            now[0] += 6.0  # it was left alone long enough
+            return one.get("shop", SHA, [ASKED]) == [TEXT]
+
+        wait_for(found)
+
+
 def test_a_server_that_comes_back_is_used_again(cache: Callable[..., RedisCache], tmp_path: Path) -> None:
     now = [0.0]
     own = RedisServer(tmp_path)
