@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 from typing import Any
 
@@ -69,14 +70,19 @@ def run(parsed: argparse.Namespace) -> int:
     records = sum(span.stop - span.start for span in spans)
     show_spans(spans)
     say(f"{records:,} records, run {config.run_id}")
-    with Progress("Captioning", records, lines=parsed.verbose):
-        if parsed.runner == "embedded":
+    if parsed.runner == "embedded":
+        with Progress("Captioning", records, lines=parsed.verbose):
             counters = run_embedded(config, spans)
-        else:
-            from pipeline.kafka.replay import ReadUploads
-            from pipeline.runners.submit import submit
+    else:
+        from pipeline.kafka.replay import ReadUploads
+        from pipeline.kafka.written import Written
+        from pipeline.runners.submit import submit
 
-            job = submission(parsed, config, is_bounded=True)
+        job = submission(parsed, config, is_bounded=True)
+        written = Written(
+            config.kafka, (config.topics.captions, config.topics.dead_letters)
+        )  # its workers are elsewhere
+        with contextlib.closing(written), Progress("Captioning", records, written, lines=parsed.verbose):
             counters = submit(config, ReadUploads(config.kafka, spans), job, parsed.job_name, say=say)
     print(json.dumps(counters) if parsed.json else table(counters))
     return 0

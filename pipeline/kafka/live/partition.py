@@ -55,6 +55,7 @@ class PartitionReader(UnboundedReader):
     def __init__(self, live: LiveRead, place: Place, clock: Callable[[], float] = time.time) -> None:
         self._live = live
         self._topic, self._partition, self._offset = place.topic, place.partition, place.offset
+        self._clock = clock
         self._watermark = Watermark(live.watermark, place.watermark_ms, clock)
         self._current: KafkaRecord | None = None
         self._event_ms = 0
@@ -81,7 +82,9 @@ class PartitionReader(UnboundedReader):
                 return False
         self._current, self._offset = record, record.offset + 1
         told = self._live.event_time
-        self._event_ms = record.timestamp_ms if told is None else told(record)
+        event_ms = record.timestamp_ms if told is None else told(record)
+        # The future counts as now, as it does to the watermark: what is kept for a time would be kept for ever.
+        self._event_ms = min(event_ms, int(self._clock() * 1000))
         self._watermark.read(self._event_ms)
         LEDGER.read(record)
         count("uploads_read")

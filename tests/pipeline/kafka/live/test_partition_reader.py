@@ -51,5 +51,6 @@ def test_a_time_that_nobody_can_mean_stops_nothing(
     assert reader.start()
     assert reader.get_current() == record
     WindowedValue(record, reader.get_current_timestamp(), (GlobalWindow(),))  # as Beam makes of it; 64 bits
+    assert reader.get_current_timestamp().seconds() == 1_767_225_600
     assert reader.get_watermark().seconds() == 1_767_225_600 - 60
     assert reader.get_checkpoint_mark().place == Place("uploads", 0, 8, (1_767_225_600 - 60) * 1000)
