@@ -36,7 +36,9 @@ def part(number: int, rest: int = 0) -> Any:
 def test_the_merchant_is_the_key() -> None:
     for content in (candidate("a", merchant="acme"), deletion("a", merchant="acme")):
         assert list(ByScope()(arrival(content))) == [("acme", arrival(content))]
-    assert list(ByScope()(arrival(candidate("a", merchant="")))) == [("", arrival(candidate("a", merchant="")))]
+    unnamed = arrival(candidate("a", merchant=""))
+    assert list(ByScope()(unnamed)) == [("", unnamed)]
+    assert [key for key, _ in ByScope((("", 2),))(unnamed)] == ["\x1f0/2", "\x1f1/2"]
 
 
 def test_a_split_merchant_s_upload_goes_to_one_part_and_the_others_are_told() -> None:

@@ -53,6 +53,7 @@ def test_defaults_are_those_of_the_code() -> None:
         ),
         (["--index-memory=3"], "index_bytes", 3 << 20),
         (["--split-merchant", "acme=4", "--split-merchant", "a=b=2"], "splits", (("acme", 4), ("a=b", 2))),
+        (["--split-merchant", "=4"], "splits", (("", 4),)),
         (
             [
                 *("--cache=redis://host", "--cache-password=env:PASSWORD", "--cache-ttl=2d", "--cache-timeout=0.2s"),
