@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -16,7 +16,7 @@ from transforms.captioner.fake import FakeCaptioner, Script
 from transforms.captioner.prompts import Library, Prompt
 from transforms.desk import Desk, DeskOptions, Output
 from transforms.inflight import Inflight
-from transforms.plan import Planner
+from transforms.plan import Planner, Question
 from transforms.review import ReviewPolicy
 from transforms.similarity import SimilarityRule
 from transforms.values import (
@@ -26,6 +26,7 @@ from transforms.values import (
     Deletion,
     GroupState,
     Role,
+    Text,
 )
 
 RULE = SimilarityRule()
@@ -72,6 +73,24 @@ class MemoryStore:
         self.bundle = object()
 
 
+class SharedTexts:
+    """A `TextCache` in memory, that outlives workers."""
+
+    def __init__(self) -> None:
+        self.texts: dict[tuple[str, bytes, str], Text] = {}
+
+    def get(self, merchant: str, sha256: bytes, questions: Sequence[Question]) -> list[Text]:
+        keys = ((merchant, sha256, question.reuse_key) for question in questions)
+        return [self.texts[key] for key in keys if key in self.texts]
+
+    def put(self, merchant: str, question: Question, text: Text) -> None:
+        self.texts[merchant, text.sha256, question.reuse_key] = text
+
+    def forget(self, merchant: str, texts: Iterable[Text]) -> None:
+        for text in texts:
+            self.texts.pop((merchant, text.sha256, text.reuse_key), None)
+
+
 class Rig:
     """A desk with one group."""
 
@@ -99,6 +118,11 @@ class Rig:
         self.now = 0.0
         self.stores: dict[str, MemoryStore] = {}
         self.desk = self.new_desk()
+
+    def new_process(self) -> None:
+        """Another worker, to whom the captioner owes nothing."""
+        self.inflight = Inflight(self.inflight.captioner, stall_seconds=5.0)
+        self.new_desk()
 
     def new_desk(self) -> Desk:
         planner = Planner(self.prompts, self.inflight.captioner.info, self.options.sampling, self.policy.version)

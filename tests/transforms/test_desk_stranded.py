@@ -2,37 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-
-from data.desk_rig import COPY, LEADER, captions, letters, library, picture, rig
+from data.desk_rig import COPY, LEADER, SharedTexts, captions, letters, library, picture, rig
 from data.samples import record
 
 from transforms.captioner.prompts import Library
-from transforms.plan import Question
-from transforms.values import Candidate, Deletion, GroupState, Text
+from transforms.values import Candidate, Deletion, GroupState
 
 Snapshot = tuple[GroupState | None, list[Candidate]]
 
 
-class Shared:
-    """Texts of other jobs, in memory."""
-
-    def __init__(self) -> None:
-        self.texts: dict[tuple[bytes, str], Text] = {}
-
-    def get(self, merchant: str, sha256: bytes, questions: Sequence[Question]) -> list[Text]:
-        keys = ((sha256, question.reuse_key) for question in questions)
-        return [self.texts[key] for key in keys if key in self.texts]
-
-    def put(self, merchant: str, question: Question, text: Text) -> None:
-        self.texts[text.sha256, question.reuse_key] = text
-
-    def forget(self, merchant: str, texts: Iterable[Text]) -> None:
-        for text in texts:
-            self.texts.pop((text.sha256, text.reuse_key), None)
-
-
-def killed_when_the_text_was_shared(shared: Shared) -> Snapshot:
+def killed_when_the_text_was_shared(shared: SharedTexts) -> Snapshot:
     """The state of a leader that is pending and a copy that waits for it, whose text the cache has already."""
     with rig(gated=True, cache=shared) as r:
         r.lead(LEADER)
@@ -46,7 +25,7 @@ def killed_when_the_text_was_shared(shared: Shared) -> Snapshot:
 
 
 def test_who_waited_is_served_when_the_cache_answers_a_restored_leader() -> None:
-    state = killed_when_the_text_was_shared(shared := Shared())
+    state = killed_when_the_text_was_shared(shared := SharedTexts())
     with rig(cache=shared) as restored:
         restored.store.roll_back(state)
         out = restored.arrive(picture("later", 1, 7)) + restored.poll()
@@ -56,7 +35,7 @@ def test_who_waited_is_served_when_the_cache_answers_a_restored_leader() -> None
 
 
 def test_a_deletion_that_comes_first_after_a_restore_follows_what_waited() -> None:
-    state = killed_when_the_text_was_shared(shared := Shared())
+    state = killed_when_the_text_was_shared(shared := SharedTexts())
     with rig(cache=shared) as restored:
         restored.store.roll_back(state)
         out = restored.arrive(Deletion(record(9, b"copy", None), "copy", "shop")) + restored.poll()

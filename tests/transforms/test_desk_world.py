@@ -5,9 +5,9 @@ from __future__ import annotations
 from concurrent.futures import Future
 from dataclasses import replace
 
-from data.desk_rig import RULE, Rig, letters, library, rig
-from data.samples import candidate, deletion, fingerprint
-from hypothesis import HealthCheck, given, settings
+from data.desk_rig import RULE, Rig, SharedTexts, letters, library, rig
+from data.samples import assignment, candidate, deletion, fingerprint
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from transforms.captioner.api import CaptionerInfo, CaptionRequest, Completion, Generation
@@ -68,7 +68,7 @@ actions = st.one_of(
     uploads,
     st.tuples(st.just("delete"), st.integers(0, 9)),
     st.tuples(st.just("again"), st.integers(0, 9)),
-    st.tuples(st.sampled_from(["poll", "poll", "commit", "retry", "restore", "old"])),
+    st.tuples(st.sampled_from(["poll", "poll", "commit", "retry", "restore", "kill", "late kill", "old"])),
     st.tuples(st.just("answer"), st.integers(0, 9)),
 )
 
@@ -83,7 +83,8 @@ class World:
         self.delivered = 0
         self.sent: list[Output] = []
         self.open: list[Output] = []
-        self.saved = (0, r.store.snapshot())
+        self.has_timer = False
+        self.saved = (0, r.store.snapshot(), False)
 
     def deliver(self) -> None:
         while self.delivered < len(self.log):
@@ -101,18 +102,26 @@ class World:
                 if not any(isinstance(c, Candidate) for c in seen):
                     role = Role.NEW_LEADER
             self.delivered += 1
-            self.open += self.r.arrive(content, role)
+            out, is_pending = self.r.desk.arrive(assignment(content, role=role), self.r.store)
+            self.open += out
+            self.has_timer |= is_pending
+
+    def poll(self, wait: float | None) -> None:
+        """As the timer does, if it is set."""
+        if self.has_timer:
+            out, self.has_timer = self.r.desk.poll("leader", self.r.store, wait)
+            self.open += out
 
     def commit(self) -> None:
         self.sent += self.open
         self.open = []
-        self.saved = (self.delivered, self.r.store.snapshot())
+        self.saved = (self.delivered, self.r.store.snapshot(), self.has_timer)
         self.r.store.bundle = object()
 
     def roll_back(self) -> None:
         self.open = []
-        self.delivered = self.saved[0]
-        self.r.store.roll_back(self.saved[1])
+        self.delivered, state, self.has_timer = self.saved
+        self.r.store.roll_back(state)
 
     def act(self, action: tuple[object, ...]) -> None:
         match action:
@@ -129,7 +138,7 @@ class World:
                 image = whose.upload.image_id if isinstance(whose, Candidate) else whose.image_id
                 self.log.append(deletion(image, len(self.log)))
             case ("poll",):
-                self.open += self.r.poll(0.0)
+                self.poll(0.0)
             case ("answer", int(n)):
                 self.hand.answer(n)
             case ("commit",):
@@ -139,23 +148,38 @@ class World:
             case ("restore",):
                 self.roll_back()
                 self.r.new_desk()
+            case ("kill",) | ("late kill",):
+                if action[0] == "late kill":  # when all is answered, and shared, but not committed
+                    self.commit()
+                    self.hand.close()
+                    self.poll(0.0)
+                self.roll_back()
+                self.hand.open.clear()
+                self.r.new_process()
+                self.r.inflight.outcomes.ENOUGH = 10**9
             case ("old",):
                 self.r.now += 6
         self.deliver()
 
 
+UPLOAD = ("upload", 0, ("en",), "", "ok")
+"""Each one like the others, but for its id."""
+
+
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.lists(actions, min_size=1, max_size=25))
-def test_nothing_is_lost_or_mixed_up(script: list[tuple[object, ...]]) -> None:
-    hand = ByHand()
-    with rig(captioner=hand, prompts=library("Describe {title}."), max_failures=99) as r:
+@example([UPLOAD, UPLOAD, ("late kill",), UPLOAD], True)
+@example([UPLOAD, UPLOAD, ("late kill",), ("delete", 1)], True)
+@given(st.lists(actions, min_size=1, max_size=25), st.booleans())
+def test_nothing_is_lost_or_mixed_up(script: list[tuple[object, ...]], is_shared: bool) -> None:
+    hand, cache = ByHand(), SharedTexts() if is_shared else None
+    with rig(captioner=hand, prompts=library("Describe {title}."), max_failures=99, cache=cache) as r:
         r.inflight.outcomes.ENOUGH = 10**9
         world = World(r, hand)
         for action in script:
             world.act(action)
         hand.at_once = True
         hand.close()
-        world.open += r.poll(None)
+        world.poll(None)
         world.commit()
 
         uploaded = [c for c in world.log if isinstance(c, Candidate)]
