@@ -11,7 +11,7 @@ import apache_beam as beam
 from apache_beam import pvalue
 from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.windowed_value import WindowedValue
-from kafka.errors import KafkaError, MessageSizeTooLargeError
+from kafka.errors import InvalidTimestampError, KafkaError, MessageSizeTooLargeError
 
 from pipeline.kafka.connection import KafkaOptions, producer
 from pipeline.kafka.failures import failure
@@ -30,6 +30,9 @@ STACKTRACE = f"{CONNECT}exception.stacktrace"
 
 class WriteRecords(beam.DoFn):
     """`Publication` → the broker; a caption the broker refuses as too large becomes a tagged `DeadLetter`."""
+
+    REFUSALS: tuple[type[KafkaError], ...] = (MessageSizeTooLargeError,)
+    """What a broker says of one record that is no fault of the others."""
 
     def __init__(self, options: KafkaOptions, stage: str) -> None:
         """``stage`` names this step in dead letters."""
@@ -75,7 +78,7 @@ class WriteRecords(beam.DoFn):
         return [self._refused(record) for record in refused]
 
     def _send(self, records: Sequence[Outgoing]) -> list[Outgoing]:
-        """Send, wait for every answer, and return what was too large."""
+        """Send, wait for every answer, and return what was refused."""
         unsent, is_refused = self._attempt(records)
         if not is_refused:
             return []
@@ -89,7 +92,7 @@ class WriteRecords(beam.DoFn):
         return too_large
 
     def _attempt(self, records: Sequence[Outgoing]) -> tuple[list[Outgoing], bool]:
-        """Send; returns what was not acknowledged, in order, and whether size was the reason."""
+        """Send; returns what was not acknowledged, in order, and whether a refusal was the reason."""
         unsent: list[Outgoing] = []
         is_refused = False
         fault: tuple[KafkaError, str] | None = None
@@ -105,7 +108,7 @@ class WriteRecords(beam.DoFn):
                 count(f"written_{record.topic}")
             except KafkaError as error:
                 unsent.append(record)
-                is_refused |= isinstance(error, MessageSizeTooLargeError)
+                is_refused |= isinstance(error, self.REFUSALS)
                 fault = error, record.topic
         if fault is not None and not is_refused:
             raise self._failure(*fault) from fault[0]
@@ -142,21 +145,43 @@ class WriteRecords(beam.DoFn):
 
 
 class WriteDeadLetters(WriteRecords):
-    """Writes dead letters. Too large a one loses our stack trace; if that is not enough, the job stops."""
+    """Writes dead letters, as they are, or with what the broker takes: the job must not end at one bad record.
+
+    One whose time the topic does not take (``message.timestamp.before.max.ms``) gets today's, too large a one loses
+    our stack trace; if that is not enough, the job stops.
+    """
+
+    REFUSALS = (MessageSizeTooLargeError, InvalidTimestampError)
 
     def _flush(self) -> list[DeadLetter]:
         buffer, self._buffer = self._buffer, []
-        records = [record for publication in buffer for record in publication.records]
-        refused = self._send(records)
-        slim = [replace(record, headers=tuple(h for h in record.headers if h.name != STACKTRACE)) for record in refused]
-        if still := self._send(slim):
+        records = left = [record for publication in buffer for record in publication.records]
+        for change in (_as_it_is, _stamped_now, _slim, lambda record: _stamped_now(_slim(record))):
+            changed = [change(record) for record in left]
+            refused = {id(record) for record in self._send(changed)}
+            left = [record for record, sent in zip(left, changed, strict=True) if id(sent) in refused]
+            if not left:
+                break
+        else:
             raise JobError(
-                f"a dead letter of `{len(still[0].value or b'')}` bytes is too large for topic "
-                f"`{still[0].topic}`; raise its max.message.bytes to that of the uploads topic "
+                f"a dead letter of `{len(left[0].value or b'')}` bytes is too large for topic "
+                f"`{left[0].topic}`; raise its max.message.bytes to that of the uploads topic "
                 "and some room for headers"
             )
         _settle(records, ())
         return []
+
+
+def _as_it_is(record: Outgoing) -> Outgoing:
+    return record
+
+
+def _stamped_now(record: Outgoing) -> Outgoing:
+    return replace(record, timestamp_ms=None)
+
+
+def _slim(record: Outgoing) -> Outgoing:
+    return replace(record, headers=tuple(header for header in record.headers if header.name != STACKTRACE))
 
 
 def _settle(records: Sequence[Outgoing], refused: Sequence[Outgoing]) -> None:

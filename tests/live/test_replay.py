@@ -1,6 +1,7 @@
 """Producer, real broker, the whole job, consumer."""
 
 import hashlib
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from kafka import TopicPartition
 from kafka.admin import KafkaAdminClient
 from live.shop import FAKE, Shop, near_copy, product_png, prompt_file
 
-from pipeline.kafka.connection import consumer
+from pipeline.kafka.connection import consumer, producer
 from pipeline.kafka.consume import read_topic
 from pipeline.kafka.offsets import resolve
 from pipeline.kafka.positions import Moment, Uploads
@@ -169,6 +170,27 @@ def test_too_large_a_caption_becomes_a_dead_letter(kafka: LocalKafka, topics: Ca
     headers = {h.name: h.value for h in letter.headers}
     assert headers["caption.error.code"] == b"record_too_large"
     assert b"raise the topic's max.message.bytes" in (headers["__connect.errors.exception.message"] or b"")
+
+
+def test_a_dead_letter_whose_time_its_topic_does_not_take_gets_another(
+    kafka: LocalKafka, topics: Callable[..., dict[str, str]]
+) -> None:
+    hour = {"message.timestamp.before.max.ms": "3600000"}
+    shop = Shop(kafka.bootstrap_servers, topics({"uploads": 1, "captions": 1, "dead": 1, "audit": 1}, {"dead": hour}))
+    client = producer(shop.kafka)
+    old, new = 1_700_000_000_000, int(time.time() * 1000)
+    for key, at in ((b"old", old), (b"new", new)):
+        client.send(shop.names["uploads"], key=key, value=b"\xff", timestamp_ms=at).get(10)
+    client.close()
+    shop.run()
+    first, second = sorted(shop.raw("dead"), key=lambda letter: letter.key or b"", reverse=True)
+    assert (first.key, first.value, second.key, second.value) == (b"old", b"\xff", b"new", b"\xff")
+    assert first.timestamp_ms >= new
+    assert second.timestamp_ms == new
+    for letter in (first, second):
+        headers = {header.name: header.value for header in letter.headers}
+        assert headers["caption.error.code"] == b"event_undecodable"
+        assert headers["__connect.errors.exception.stacktrace"]
 
 
 def test_nothing_is_published_that_could_not_be_audited(
