@@ -32,6 +32,11 @@ class Letter:
     run_id: str
 
     @property
+    def record(self) -> tuple[Origin, bytes | None]:
+        """What names the original record: coordinates begin anew with a topic that is made anew, keys differ."""
+        return self.origin, self.key
+
+    @property
     def place(self) -> tuple[int, int]:
         """Partition and offset in the dead-letter topic."""
         return self.partition, self.offset

@@ -112,18 +112,18 @@ class Plan:
 def make_plan(
     letters: Iterable[Letter], foreign: int, is_sent: Collection[tuple[int, int]], selection: Selection
 ) -> Plan:
-    """Of each origin the letter with the most attempts counts, of equal ones the last; then the selection.
+    """Of each record the letter with the most attempts counts, of equal ones the last; then the selection.
 
     ``is_sent`` holds the places of letters that were sent. A record read twice by the job leaves two letters of
     equal attempts; one of them being sent is enough.
     """
-    by_origin: dict[Origin, list[Letter]] = {}
+    by_record: dict[tuple[Origin, bytes | None], list[Letter]] = {}
     for letter in letters:
-        by_origin.setdefault(letter.origin, []).append(letter)
+        by_record.setdefault(letter.record, []).append(letter)
     superseded = not_selected = already_sent = 0
     chosen: list[Letter] = []
     at_maximum: list[Letter] = []
-    for several in by_origin.values():
+    for several in by_record.values():
         last = max(several, key=lambda letter: (letter.attempt, letter.place))
         superseded += len(several) - 1
         if not selection.takes(last):
@@ -136,7 +136,7 @@ def make_plan(
             chosen.append(last)
     chosen.sort(key=lambda letter: (letter.timestamp_ms, letter.place))
     taken = chosen[: selection.limit]
-    earlier = [letter for one in taken for letter in by_origin[one.origin] if letter is not one]
+    earlier = [letter for one in taken for letter in by_record[one.record] if letter is not one]
     return Plan(
         tuple(taken),
         tuple(at_maximum),

@@ -101,9 +101,9 @@ class Redrive:
         """
         chosen = {letter.place: letter for letter in plan.to_send}
         settled: dict[tuple[int, int], list[tuple[int, int]]] = {}
-        by_origin = {letter.origin: letter.place for letter in plan.to_send}
+        by_record = {letter.record: letter.place for letter in plan.to_send}
         for letter in plan.earlier:
-            settled.setdefault(by_origin[letter.origin], []).append(letter.place)
+            settled.setdefault(by_record[letter.record], []).append(letter.place)
         self._check_memory(survey, [*chosen, *(letter.place for letter in plan.earlier)])
         writer = _Writer(self._options, "Redrive")
         writer.setup()

@@ -108,6 +108,13 @@ def test_the_last_letter_of_an_origin_counts() -> None:
     assert sorted(one.offset for one in made.earlier) == [0, 3]
 
 
+def test_a_topic_made_anew_has_other_records_at_the_same_coordinates() -> None:
+    old, new = letter(3, origin=5, key=b"old", attempt=1), letter(8, origin=5, key=b"new")
+    made = plan(old, new)
+    assert (offsets(made), made.superseded) == ([3, 8], 0)
+    assert offsets(plan(old, new, sent={3})) == [8]
+
+
 def test_what_was_sent_is_not_sent_again() -> None:
     made = plan(letter(0), letter(1), letter(2), sent={0, 2})
     assert (offsets(made), made.already_sent) == ([1], 2)
