@@ -16,6 +16,7 @@ import random
 import resource
 import time
 from collections import defaultdict
+from collections.abc import Iterator
 from typing import Any
 
 import apache_beam as beam
@@ -124,12 +125,12 @@ class Cell:
     set = write
 
 
-def measure_stage(uploads: int, merchants: int, max_leaders: int) -> list[dict[str, Any]]:
-    """Uploads of many merchants in bundles of 500; a line at each tenth."""
+def measure_stage(uploads: int, merchants: int, max_leaders: int) -> Iterator[dict[str, Any]]:
+    """Uploads of many merchants in bundles of 500; a line at each tenth, as it is reached."""
     stage = FindDuplicate(DuplicateOptions("bench", limits=IndexLimits(max_leaders=max_leaders)))
     shops = [Shop(f"shop-{n}", n) for n in range(merchants)]
     states: dict[str, tuple[Any, ...]] = defaultdict(lambda: (Bag(), Bag(), Cell(), Cell()))
-    dice, lines, spent = random.Random(0), [], 0.0
+    dice, spent = random.Random(0), 0.0
     for number in range(1, uploads + 1):
         ((scope, arrival),) = ByScope()(dice.choice(shops).upload(number, copy=dice.random() < COPIES))
         begun = time.process_time()
@@ -139,18 +140,14 @@ def measure_stage(uploads: int, merchants: int, max_leaders: int) -> list[dict[s
             pass
         spent += time.process_time() - begun
         if number % (uploads // 10) == 0:
-            lines.append(
-                {
-                    "uploads": number,
-                    "index_mb": round(SCOPES.nbytes / 1e6, 1),
-                    "state_mb": round(
-                        sum(map(len, (b for s in states.values() for bag in s[:2] for b in bag))) / 1e6, 1
-                    ),
-                    "process_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
-                    "us_per_upload": round(spent / number * 1e6, 1),
-                }
-            )
-    return lines
+            state = sum(map(len, (b for s in states.values() for bag in s[:2] for b in bag)))
+            yield {
+                "uploads": number,
+                "index_mb": round(SCOPES.nbytes / 1e6, 1),
+                "state_mb": round(state / 1e6, 1),
+                "process_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+                "us_per_upload": round(spent / number * 1e6, 1),
+            }
 
 
 def measure_beam(uploads: int) -> dict[str, Any]:
