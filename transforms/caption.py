@@ -162,7 +162,9 @@ class CaptionImage(beam.DoFn):
         if pending:
             poll.set(Timestamp.of(self._clock() + self._options.poll_seconds))
             end.set(window.max_timestamp())
-        ttl.set(timestamp + self._options.keep_texts_seconds)
+        # An upload may name a time long ago, and the watermark of an idle partition follows the clock.
+        seen = max(Timestamp.of(timestamp), Timestamp.of(self._clock()))
+        ttl.set(seen + self._options.keep_texts_seconds)
         yield from _tagged(outputs)
 
     @on_timer(POLL)

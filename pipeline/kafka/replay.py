@@ -12,8 +12,8 @@ import apache_beam as beam
 from apache_beam.transforms.window import TimestampedValue
 
 from pipeline.kafka.connection import KafkaOptions, consumer
-from pipeline.kafka.records import event_time
 from pipeline.kafka.span import Span, read_span
+from pipeline.kafka.timestamps import event_time
 from transforms.metrics import count
 from transforms.values import KafkaRecord
 

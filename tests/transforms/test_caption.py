@@ -307,7 +307,7 @@ def test_timers_are_set_and_cleared(prompts: str) -> None:
     stage.start_bundle()
     assert list(stage.process(pair, 50.0, Window(), cell, bag, poll, end, ttl)) == []
     assert (poll.at, end.at) == (1000.05, 10_000.0)
-    assert ttl.at == 50.0 + options.keep_texts_seconds
+    assert ttl.at == 1000.0 + options.keep_texts_seconds
     poll.clear()
     assert list(stage.on_poll("leader", cell, bag, poll, end)) == []
     assert poll.at == 1000.05
@@ -321,6 +321,20 @@ def test_timers_are_set_and_cleared(prompts: str) -> None:
     stage.on_ttl(cell)
     assert cell.value is None
     forget("timers")
+
+
+@pytest.mark.parametrize(("timestamp", "seen"), [(1001.0, 1001.0), (999.0, 1000.0), (-5e9, 1000.0)])
+def test_texts_are_kept_from_the_upload_on_or_from_now(prompts: str, timestamp: float, seen: float) -> None:
+    """Else those of uploads that name an old time of their own would be forgotten before a copy comes."""
+    options, _ = options_for("kept", prompts)
+    stage = CaptionImage(options, clock=lambda: 1000.0)
+    stage.setup()
+    stage.start_bundle()
+    ttl = Timer()
+    pair = ("leader", assignment(candidate("lead")))
+    list(stage.process(pair, timestamp, Window(), Cell(), Bag(), Timer(), Timer(), ttl))
+    assert ttl.at == seen + options.keep_texts_seconds
+    forget("kept")
 
 
 def test_poll_that_finishes_clears_both_timers(prompts: str) -> None:

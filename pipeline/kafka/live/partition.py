@@ -18,7 +18,7 @@ from pipeline.kafka.live.unbounded import ContextSource, UnboundedReader
 from pipeline.kafka.live.watchdog import watchdog_for
 from pipeline.kafka.live.watermark import Watermark
 from pipeline.kafka.positions import Position
-from pipeline.kafka.records import event_time
+from pipeline.kafka.timestamps import event_time
 from transforms.ledger import LEDGER
 from transforms.metrics import count
 from transforms.values import KafkaRecord

@@ -1,4 +1,4 @@
-"""What a record of a topic becomes."""
+"""Times of records as Beam's."""
 
 import pytest
 from apache_beam.coders.coders import BytesCoder, GlobalWindowCoder, WindowedValueCoder
@@ -6,7 +6,7 @@ from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.timestamp import Timestamp
 from apache_beam.utils.windowed_value import WindowedValue
 
-from pipeline.kafka.records import event_time
+from pipeline.kafka.timestamps import event_time
 
 YEAR_9999 = Timestamp(253_402_300_799)
 TWO_YEARS = 2 * 365 * 24 * 3600.0
