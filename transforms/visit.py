@@ -12,6 +12,7 @@ from transforms.errors import CaptionerBroken, CaptionFailed, JobError
 from transforms.group import Case, Request
 from transforms.metrics import count
 from transforms.plan import Question
+from transforms.review.policy import SPANS
 from transforms.serving import Serving
 from transforms.values import Candidate, Deletion, Text
 
@@ -157,8 +158,16 @@ class Visit(Serving):
         streak.cause = failure.cause
         self.out.extend(request.refusals)
         self._do_without(request.case, failure, request.attempt + 1, refused)
-        if failure.cause is not None:
+        if failure.cause is not None and not self._is_of_picture(refused):
             outcomes.add(failure.cause, failure.detail)
+
+    def _is_of_picture(self, refused: Mapping[Question, tuple[str, ...]]) -> bool:
+        """Whether the answers say what must not be said, and break no rule besides: then the picture shows it.
+
+        A model that is broken babbles. One shop's pictures must not stop the job of all.
+        """
+        named = {"instruction", *SPANS, *(words.name for words in self.means.policy.classes)}
+        return bool(refused) and all(named.issuperset(rules) for rules in refused.values())
 
     def _do_without(
         self, case: Case, failure: Failure, attempt: int, refused: Mapping[Question, tuple[str, ...]]
