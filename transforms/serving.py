@@ -19,6 +19,8 @@ from transforms.values import Candidate, Deletion, GroupState, KnownTexts, Refus
 
 REPLACED = "replaced"
 """The audit's rule for a text that was good, and whose image shows another picture by now."""
+INCOMPLETE = "incomplete"
+"""The same, where the upload is a dead letter because it got no text in another language."""
 
 
 class Serving:
@@ -148,7 +150,7 @@ class Serving:
         if self.group.is_replaced(candidate):
             count("replaced")
             LEDGER.left_out(candidate.record)
-            self.out.extend(_withheld(case, text) for text in texts)
+            self.out.extend(_withheld(case, text, REPLACED) for text in texts)
             return
         unsampled = self._texts(replace(case, is_sampled=False)) if case.is_sampled and not made else texts
         others = (other for text, other in zip(texts, unsampled, strict=True) if other != text)
@@ -209,12 +211,19 @@ class Serving:
         )
         return tuple(text for text in found if text is not None)
 
+    def withhold(self, case: Case) -> None:
+        """Send to the audit what the model said for an upload that is to be a dead letter: no answer goes without."""
+        candidate = case.candidate
+        whose = candidate.upload.image_id, candidate.picture.sha256
+        mine = (text for text in self._texts(case) if (text.image_id, text.sha256) == whose)
+        self.out.extend(_withheld(case, text, INCOMPLETE) for text in mine)
+
     def fail(self, candidate: Candidate, error: InputError) -> None:
         """Send the dead letter."""
         self.out.append(dead_letter(candidate.record, STAGE, error))
 
 
-def _withheld(case: Case, text: Text) -> Refusal:
+def _withheld(case: Case, text: Text, rule: str) -> Refusal:
     candidate = case.candidate
-    kept_back = replace(text, rules=(REPLACED,))
+    kept_back = replace(text, rules=(rule,))
     return Refusal(case.event_id, candidate.record, candidate.upload, candidate.picture, kept_back)

@@ -180,6 +180,7 @@ class Visit(Serving):
             made.append(fallback(case, question, attempt, refused.get(question, ()), means.policy, veto, info))
         texts = tuple(text for text in made if text is not None)
         if not texts or len(texts) < len(made):
+            self.withhold(case)
             self.fail(case.candidate, failure.error)
             return
         count("fallbacks", len(texts))

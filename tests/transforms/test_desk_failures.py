@@ -118,6 +118,26 @@ def test_only_the_refused_language_is_asked_again() -> None:
         assert made.reused == (False, False)
 
 
+@pytest.mark.parametrize("is_restored", [False, True])
+def test_an_answer_whose_upload_fails_for_another_language_is_in_the_audit(is_restored: bool) -> None:
+    def script(request: object, prompt: object) -> str | RuntimeError | None:
+        if prompt.language == "zh-Hans":  # type: ignore[attr-defined]
+            return None
+        return "!" * 40 if request.sampling.greedy else RuntimeError("no")  # type: ignore[attr-defined]
+
+    with rig(script=script) as r:
+        out = r.lead(picture("lead", languages=("zh-Hans", "en")))
+        r.idle()
+        out += r.poll(0.0)
+        if is_restored:  # the state has the text, nobody remembers the request
+            r.new_desk()
+        out += r.poll()
+        assert isinstance(out[-1], DeadLetter)
+        answers = [(o.text.language, o.text.rules) for o in out if isinstance(o, Refusal)]
+        assert (answers.count(("zh-Hans", ("incomplete",))), len(out)) == (1, len(answers) + 1)
+        assert ("en", ("one_character", "wrong_language")) in answers
+
+
 def test_unservable_language_is_a_dead_letter() -> None:
     with rig() as r:
         letter = only(r.lead(picture("lead", languages=("fr",))))
