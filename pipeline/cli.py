@@ -14,11 +14,18 @@ from collections.abc import Sequence
 from types import FrameType
 from typing import NoReturn
 
-from pipeline.commands import demo, duplicates, redrive, replay, run
+from pipeline.commands import demo, duplicates, redrive, replay, report, run
 from pipeline.terminal import quiet, say, threads_aside
 from transforms.errors import CaptionstreamError, ConfigInvalid
 
-_COMMANDS = {"run": run, "replay": replay, "demo": demo, "redrive": redrive, "duplicates": duplicates}
+_COMMANDS = {
+    "run": run,
+    "replay": replay,
+    "demo": demo,
+    "redrive": redrive,
+    "duplicates": duplicates,
+    "report": report,
+}
 
 
 def parser() -> argparse.ArgumentParser:

@@ -15,7 +15,6 @@ from transforms.origin import origin_of
 from transforms.review import Verdict
 from transforms.values import Caption, KafkaRecord, Outgoing, Picture, Publication, Refusal, Text, Upload
 
-
 ALL, UNPUBLISHED, NONE = TEXTS = ("all", "unpublished", "none")
 """Which texts are kept: all; those that are in no other topic, because they were rejected, redacted or withheld; none.
 Of all of them the hash is."""
@@ -38,7 +37,7 @@ class Audit:
             raise ConfigInvalid(f"`{self.texts}` says of no texts to keep them; --audit-texts takes {', '.join(TEXTS)}")
 
     def __call__(self, refusal: Refusal) -> Publication:
-        """A refused answer goes to the audit topic only, and so does a text whose image shows another picture by now."""
+        """A refused answer goes to the audit topic only; so does a text whose image shows another picture by now."""
         text, upload, picture = refusal.text, refusal.upload, refusal.picture
         reused = (text.image_id, text.sha256) != (upload.image_id, picture.sha256)
         return Publication((self._encode(refusal, text, reused, Verdict.REJECTED.value),), ())

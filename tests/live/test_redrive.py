@@ -144,7 +144,8 @@ def test_bytes_come_back_untouched(shop: Shop, redrive: Callable[..., dict[str, 
         KafkaRecord(shop.names["uploads"], 1, n, OLD + n, key, value, headers) for n, (key, value) in enumerate(pairs)
     ]
     produce(
-        shop, [encode(dead_letter(s, "Fetch image", ImageMissing("gone")), shop.names["dead"], "r", OLD) for s in sources]
+        shop,
+        [encode(dead_letter(s, "Fetch image", ImageMissing("gone")), shop.names["dead"], "r", OLD) for s in sources],
     )
     assert redrive("--send")["sent"] == len(pairs)
     back = sorted(shop.raw("uploads"), key=lambda record: record.timestamp_ms)

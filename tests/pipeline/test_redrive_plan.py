@@ -22,7 +22,9 @@ def lies_at(sent: Outgoing, offset: int, partition: int = 0) -> KafkaRecord:
 
 
 def failed(source: KafkaRecord, error: CaptionstreamError | None = None, offset: int = 0) -> KafkaRecord:
-    return lies_at(encode(dead_letter(source, "Fetch image", error or ImageMissing("gone")), "dead", "run-1", 1_800_000_000_000), offset)
+    return lies_at(
+        encode(dead_letter(source, "Fetch image", error or ImageMissing("gone")), "dead", "run-1", NEW_YEAR_MS), offset
+    )
 
 
 def again(letter: KafkaRecord, offset: int = 100) -> KafkaRecord:
