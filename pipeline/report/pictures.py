@@ -45,7 +45,9 @@ class Pictures:
     limits: InspectLimits = InspectLimits()
 
     def thumbnails(self, captions: Iterable[Shown], letters: Iterable[ShownLetter]) -> dict[Origin, Thumbnail]:
-        """By the upload's coordinates, and by the letter's own."""
+        """By the upload's coordinates, and by the letter's own; none where no topic was named."""
+        if not self.topics:
+            return {}
         wanted: dict[Origin, str | None] = {
             one.source: one.sha256 for one in captions if one.source.topic in self.topics
         }

@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 NEWEST = 24
 GROUPS = 12
-MEMBERS = 5
+MEMBERS = 4
 """Shown of a group, beside the picture that was captioned."""
 REVIEWED = 18
 DISAGREEING = 12

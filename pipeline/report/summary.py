@@ -35,7 +35,7 @@ def as_json(report: Report) -> dict[str, Any]:
         "answers": answers.answers,
         "verdicts": _counts(answers.verdicts),
         "rules": {rule: dict(hits) for rule, hits in sorted(answers.rules.items())},
-        "asked_again": sum(count for attempt, count in answers.attempts.items() if attempt),
+        "answers_to_a_retry": sum(count for attempt, count in answers.attempts.items() if attempt),
         "cut_at_token_limit": answers.cut,
         "policies": _counts(answers.policies),
         "input_tokens": answers.input_tokens,

@@ -120,7 +120,7 @@ def verdicts(report: Report) -> list[tuple[str, str]]:
     answers = report.found.answers
     again = sum(count for attempt, count in answers.attempts.items() if attempt)
     rows = [(name, number(count)) for name, count in answers.verdicts.largest()]
-    return [*rows, ("of these asked again", number(again)), ("cut at the limit of tokens", number(answers.cut))]
+    return [*rows, ("answers to a retry", number(again)), ("cut at the limit of tokens", number(answers.cut))]
 
 
 def rules(report: Report) -> list[tuple[str, ...]]:

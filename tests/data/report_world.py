@@ -18,6 +18,10 @@ from typing import Any
 
 from data import samples
 
+from pipeline.report.gather import Gathering
+from pipeline.report.read import ReportTopics
+from pipeline.report.report import Report
+from pipeline.report.window import Window
 from schemas.codec import Encoder
 from transforms.audit import Audit
 from transforms.dead_letter import dead_letter, encode
@@ -54,10 +58,12 @@ class World:
         changes: dict[str, Any] | None = None,
         content: bytes | None = None,
         event_id: str = "",
+        uploaded: float = 0.0,
         **asked: Any,
     ) -> Caption:
         """A caption with its audit records; ``changes`` are of its texts."""
         of = samples.candidate(image_id, content, offset=offset, languages=languages, **asked)
+        of = replace(of, upload=replace(of.upload, uploaded_at_ms=self._ms(uploaded)))
         if reuses is None:
             texts = tuple(self.text(of, language, **(changes or {})) for language in languages)
         else:
@@ -124,3 +130,21 @@ class World:
     @staticmethod
     def _ms(at: float) -> int:
         return START_MS + round(at * 1000)
+
+
+def gathered(world: World, window: Window = Window()) -> Gathering:
+    """What a report gathers from the world."""
+    found = Gathering(window)
+    for letter in world.letters:
+        found.add_letter(letter)
+    for caption in world.captions:
+        found.add_caption(caption)
+    for audit in world.audits:
+        found.add_audit(audit)
+    found.finish()
+    return found
+
+
+def report_of(found: Gathering, price: float | None = None, gpus: int = 1) -> Report:
+    """The finished report."""
+    return Report(found, "broker:9092", ReportTopics("captions", "dead", "audits"), START_MS, gpus, price)

@@ -3,33 +3,15 @@
 from dataclasses import replace
 
 import pytest
-from data.report_world import START_MS, World
+from data.report_world import START_MS, World, gathered, report_of
 from data.samples import record
 
 from pipeline.report.gather import DEAD, GENERATED, REUSED, Gathering
-from pipeline.report.read import ReportTopics
-from pipeline.report.report import Report
 from pipeline.report.summary import as_json
 from pipeline.report.terminal import tables
 from pipeline.report.window import Window
 from transforms.errors import CaptionRejected, ImageMissing, ImageUnreadable
 from transforms.values import Task
-
-
-def gathered(world: World, window: Window = Window()) -> Gathering:
-    found = Gathering(window)
-    for letter in world.letters:
-        found.add_letter(letter)
-    for caption in world.captions:
-        found.add_caption(caption)
-    for audit in world.audits:
-        found.add_audit(audit)
-    found.finish()
-    return found
-
-
-def report_of(found: Gathering, price: float | None = None, gpus: int = 1) -> Report:
-    return Report(found, "broker:9092", ReportTopics("captions", "dead", "audits"), START_MS, gpus, price)
 
 
 @pytest.fixture
