@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from types import FrameType
 from typing import NoReturn
 
-from pipeline.commands import demo, duplicates, redrive, replay, report, run
+from pipeline.commands import audit, demo, duplicates, inspect, redrive, replay, report, run
 from pipeline.terminal import quiet, say, threads_aside
 from transforms.errors import CaptionstreamError, ConfigInvalid
 
@@ -25,6 +25,8 @@ _COMMANDS = {
     "redrive": redrive,
     "duplicates": duplicates,
     "report": report,
+    "inspect": inspect,
+    "audit": audit,
 }
 
 
