@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 def add_window(command: argparse.ArgumentParser) -> None:
     """A bound in time; `window` reads it."""
-    command.add_argument("--from", metavar="TIME", help="ISO time with a zone (default earliest): reads less")
+    command.add_argument("--from", metavar="TIME", help="ISO time with a zone (default earliest)")
     command.add_argument("--to", metavar="TIME", help="first time not taken (default latest)")
     command.add_argument("--since", metavar="DURATION", help="instead of both: up to now, for example 24h or 7d")
 
 
-def add_looked_into(command: argparse.ArgumentParser, uploads: str) -> Any:
-    """The topics; ``uploads`` says what there is without a ``--topic``."""
+def add_read_topics(command: argparse.ArgumentParser, uploads: str) -> Any:
+    """The topics, and the format of the uploads; ``uploads`` says what there is without a ``--topic``."""
     group = command.add_argument_group("topics")
     group.add_argument("--topic", action="append", default=[], help=f"upload events ({uploads}); repeatable")
     group.add_argument("--captions-topic", default="image-captions")
@@ -32,6 +32,12 @@ def add_looked_into(command: argparse.ArgumentParser, uploads: str) -> Any:
     group.add_argument(
         "--schema-id", action="append", default=[], metavar="ID=FILE", help="of a Confluent schema id; repeatable"
     )
+    return group
+
+
+def add_looked_into(command: argparse.ArgumentParser, uploads: str) -> Any:
+    """The topics in which an image is looked for; `topics` reads them."""
+    group = add_read_topics(command, uploads)
     group.add_argument(
         "--key-partition-only",
         action="store_true",

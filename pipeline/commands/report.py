@@ -6,8 +6,8 @@ import argparse
 import json
 from typing import Any
 
-from pipeline.commands.duration import milliseconds
 from pipeline.commands.kafka import add_kafka, kafka_options
+from pipeline.commands.looking import add_read_topics, add_window, window
 from pipeline.commands.shared import (
     add_command,
     add_inspection,
@@ -35,23 +35,13 @@ With --topic the page shows some of the pictures, where they lie inside of the u
 def add(commands: Any) -> None:
     """Declare its options."""
     report = add_command(commands, "report", "what was captioned, reused, refused and lost, and its cost", _EXAMPLE)
-    report.add_argument("--from", metavar="TIME", help="ISO time with a zone (default earliest)")
-    report.add_argument("--to", metavar="TIME", help="first time not taken (default latest)")
-    report.add_argument("--since", metavar="DURATION", help="instead of both: up to now, for example 24h or 7d")
+    add_window(report)
     report.add_argument("--gpu-hour-price", type=float, metavar="PRICE", help="of one GPU, in any currency")
     report.add_argument("--gpus", type=int, default=1, help="cards that wrote these topics (default 1)")
     report.add_argument("--report", metavar="FILE", help="HTML page to write")
     report.add_argument("--json", action="store_true", help="print one JSON object instead of the tables")
     add_kafka(report)
-    group = report.add_argument_group("topics")
-    group.add_argument("--captions-topic", default="image-captions")
-    group.add_argument("--dead-letters-topic", default="image-captions-dead-letters")
-    group.add_argument("--audit-topic", default="image-captions-audit")
-    group.add_argument("--topic", action="append", default=[], help="upload events, for pictures; repeatable")
-    group.add_argument("--upload-format", choices=("avro", "confluent"), default="avro")
-    group.add_argument(
-        "--schema-id", action="append", default=[], metavar="ID=FILE", help="of a Confluent schema id; repeatable"
-    )
+    add_read_topics(report, "default none: for pictures on the page")
     group = report.add_argument_group("pictures", "they are checked as the job checks them before they are shown")
     add_inspection(group)
     add_model_pixels(group)
@@ -65,12 +55,9 @@ def run(parsed: argparse.Namespace) -> int:
     from pipeline.report.report import Report
     from pipeline.report.summary import as_json
     from pipeline.report.terminal import tables
-    from pipeline.report.window import Window
     from transforms.errors import ConfigInvalid
 
-    now_ms = int(time.time() * 1000)
-    since_ms = None if parsed.since is None else milliseconds(parsed.since, "--since")
-    window = Window.parse(getattr(parsed, "from"), parsed.to, since_ms, now_ms)
+    when = window(parsed)
     if parsed.gpu_hour_price is not None and not 0 <= parsed.gpu_hour_price < float("inf"):
         raise ConfigInvalid(f"price `{parsed.gpu_hour_price}` is none; mend --gpu-hour-price")
     if parsed.gpus < 1:
@@ -81,16 +68,16 @@ def run(parsed: argparse.Namespace) -> int:
     limits = inspection(parsed)
     path = writable_report(parsed.report) if parsed.report else None
     topics = ReportTopics(parsed.captions_topic, parsed.dead_letters_topic, parsed.audit_topic)
-    found = gather(options, plan(options, topics, window), window, parsed.verbose)
-    report = Report(found, options.bootstrap_servers, topics, now_ms, parsed.gpus, parsed.gpu_hour_price)
+    found = gather(options, plan(options, topics, when), when, parsed.verbose)
+    report = Report(
+        found, options.bootstrap_servers, topics, int(time.time() * 1000), parsed.gpus, parsed.gpu_hour_price
+    )
     if path is not None:
         from pipeline.report.html import write_report
         from pipeline.report.pictures import Pictures
 
         write_report(path, report, Pictures(options, tuple(parsed.topic), wire, limits))
-    print(json.dumps(as_json(report), ensure_ascii=False) if parsed.json else tables(report), end="")
-    if parsed.json:
-        print()
+    print(json.dumps(as_json(report), ensure_ascii=False) if parsed.json else tables(report))
     if path is not None:
         say(f"the page is {path}")
     return 0

@@ -12,10 +12,10 @@ from pipeline.inspect.topics import Kind, Topics
 from pipeline.redrive.letters import read
 from pipeline.report.letters import failed_at, header
 from schemas.codec import Decoder
+from schemas.state import StateCodec
 from transforms.captioner.headers import picture_format
 from transforms.captioner.sniff import sniff
 from transforms.cloudevents import moment
-from transforms.coders import AvroCoder
 from transforms.dead_letter import CONNECT, ERROR
 from transforms.encode import public_uri
 from transforms.errors import InputError
@@ -75,7 +75,7 @@ class Reader:
         self._upload = Decoder("image_upload", topics.uploads_wire)
         self._caption = Decoder("caption")
         self._audit = Decoder("audit")
-        self._cached = AvroCoder(CachedTexts)
+        self._cached = StateCodec(CachedTexts)
 
     def read(self, record: KafkaRecord) -> Entry:
         """The entry of any record of a topic that was named. Raises `ConfigInvalid` for another one."""

@@ -35,7 +35,7 @@ def tables(report: Report) -> str:
         console.print(title, style="bold")
         console.print(table)
         console.print()
-    return console.file.getvalue().rstrip() + "\n"  # type: ignore[attr-defined]
+    return console.file.getvalue().rstrip()  # type: ignore[attr-defined]
 
 
 def _tables(report: Report) -> Iterable[Table]:
