@@ -16,7 +16,7 @@ from pipeline.inspect.topics import Kind, Topics
 from pipeline.kafka.connection import KafkaOptions, consumer, partitions
 from pipeline.kafka.consume import read_spans
 from pipeline.kafka.offsets import resolve
-from pipeline.kafka.positions import Uploads, answering
+from pipeline.kafka.positions import EARLIEST, LATEST, Moment, Uploads, answering
 from pipeline.kafka.span import Span
 from pipeline.progress import Progress
 from pipeline.redrive.letters import read
@@ -103,21 +103,23 @@ class Finder:
             if wanted.image_id and record.value is None and _is_cached_under(record.key, wanted.image_id, merchants):
                 return replace(self._reader.read(record), image_id=wanted.image_id)
             return None
-        if needle and record.key == needle:
+        is_told = kind not in (Kind.UPLOADS, Kind.DEAD_LETTERS)
+        if not is_told and wanted.source is not None and _source(kind, record) == wanted.source:
             return self._reader.read(record)
-        if kind not in (Kind.UPLOADS, Kind.DEAD_LETTERS):
-            return None
-        if wanted.source is not None and _source(kind, record) == wanted.source:
-            return self._reader.read(record)
-        if needle and needle in value:
-            upload = self._reader.upload(value)
-            return self._reader.read(record) if upload is not None and upload["image_id"] == wanted.image_id else None
+        if needle and (record.key == needle or (not is_told and needle in value)):
+            entry = self._reader.read(record)
+            # Under its key there may lie another image; what cannot be decoded is only known by its key.
+            is_its = entry.image_id == wanted.image_id or (not entry.image_id and record.key == needle)
+            return entry if is_its else None
         return None
 
     def _spans(self, topic: str, kind: Kind, wanted: Wanted) -> Sequence[Span]:
-        # Dead letters have the times of their uploads, so no offset says when they were written.
-        moments = () if kind is Kind.DEAD_LETTERS else self._window.moments
-        spans = resolve(self._options, Uploads((topic,)), *moments)
+        start, stop = self._window.moments
+        if kind in (Kind.UPLOADS, Kind.DEAD_LETTERS):  # their times are the producer's, in any order
+            stop = Moment(LATEST)
+        if kind is Kind.DEAD_LETTERS:  # and those of letters are their uploads', not when they were written
+            start = Moment(EARLIEST)
+        spans = resolve(self._options, Uploads((topic,)), start, stop)
         if not self._by_key or not wanted.needle or kind is Kind.CACHE:
             return spans
         client = consumer(self._options)

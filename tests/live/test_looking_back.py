@@ -50,9 +50,11 @@ class Scene(Shop):
     def play(self) -> None:
         """Upload and caption it all, twice."""
         inflight.preload(CAPTIONER, Inflight(FakeCaptioner(script=script, delay=0.02)))
-        odd = Encoder("image_upload").encode(
-            {"image_id": "odd", "uploaded_at": 1_700_000_000_000, "merchant": "m", "image": product_png(9)}
-        )
+        encode = Encoder("image_upload").encode
+        event = {"uploaded_at": 1_700_000_000_000, "merchant": "m"}
+        odd = encode({**event, "image_id": "odd", "image": product_png(9)})
+        # Of another image, although it lies under the mug's key and has its id in a title.
+        other = encode({**event, "image_id": "other", "uri": "https://h.example/2", "attributes": {"title": "mug"}})
         events: dict[str, dict[str, Any] | tuple[bytes | None, bytes | None]] = {
             "mug": {"image_id": "mug", "image": MUG, "category": "home"},
             "mug-copy": {"image_id": "mug-copy", "image": near_copy(MUG), "category": "home"},
@@ -62,6 +64,7 @@ class Scene(Shop):
             "by-address": {"image_id": "by-address", "uri": "https://u5er:pa55@h.example/1.jpg?token=s3cret"},
             "broken": (b"broken", b"not avro"),
             "odd": (b"another key", odd),
+            "other": (b"mug", other),
             "del": {"image_id": "del", "image": GONE, "merchant": ""},
             "deletion": (b"del", None),
         }
@@ -133,9 +136,9 @@ def test_report_counts_what_the_job_did(command: Callable[..., str]) -> None:
     assert {code["code"]: code["uploads"] for code in told["by_code"]} == {
         "caption_rejected": 1,
         "event_undecodable": 1,
-        "source_forbidden": 1,
+        "source_forbidden": 2,
     }
-    assert (told["dead_letters"], told["dead_letters_superseded"], told["failure_rate"]) == (3, 3, 3 / 9)
+    assert (told["dead_letters"], told["dead_letters_superseded"], told["failure_rate"]) == (4, 4, 0.4)
     # The hat's first answer, and the three of the picture that never got a good one.
     assert (told["verdicts"]["REJECTED"], told["verdicts"]["REDACTED"]) == (4, 1)
     assert told["rules"]["phone"] == {"REDACTED": 1}
@@ -158,7 +161,7 @@ def test_report_of_a_window_without_records(command: Callable[..., str]) -> None
     past = json.loads(command("report", "--json", "--to", "2001-01-01T00:00:00+00:00"))
     assert (past["captions"], past["answers"], past["dead_letters"]) == (0, 0, 0)
     recent = json.loads(command("report", "--json", "--since", "1h"))
-    assert (recent["captions"], recent["dead_letters"]) == (6, 3)
+    assert (recent["captions"], recent["dead_letters"]) == (6, 4)
 
 
 def test_report_writes_a_page_with_the_pictures(command: Callable[..., str], scene: Scene, tmp_path: Path) -> None:
@@ -215,6 +218,9 @@ def test_inspect_finds_what_lies_under_another_key(command: Callable[..., str], 
     upload = next(entry for entry in entries if entry["kind"] == "upload")
     assert (upload["key"], upload["image_id"]) == ("another key", "odd")
     assert "caption" in {entry["kind"] for entry in entries}
+    others = inspected(command, scene, "--image", "other")
+    assert [entry["kind"] for entry in others] == ["upload", "dead letter", "dead letter"]
+    assert {entry["key"] for entry in others} == {"mug"}
 
 
 def test_inspect_knows_where_the_default_partitioner_puts_a_key(command: Callable[..., str], scene: Scene) -> None:
