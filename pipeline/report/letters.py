@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -40,7 +41,9 @@ class Code:
     example: str
     """The message of one of them."""
     meaning: str
-    """Of the code, in words; empty for one that this version does not know."""
+    """What happened, in words; empty for a code that this version does not know."""
+    advice: str
+    """What to do about it."""
 
 
 @dataclass(slots=True)
@@ -112,7 +115,7 @@ class LetterFigures:
                 tuple(stage for stage, _ in stages[code].most_common()),
                 redriven[code],
                 self._examples.get(code, ""),
-                meanings().get(code, ""),
+                *meanings().get(code, ("", "")),
             )
             for code, number in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
         ]
@@ -132,6 +135,10 @@ def header(record: KafkaRecord, name: str) -> str:
     return values[-1].decode(errors="replace") if values else ""
 
 
-def meanings() -> dict[str, str]:
-    """What each code of a dead letter means: the first line of its error."""
-    return {error.code: (error.__doc__ or "").splitlines()[0] for error in InputError.__subclasses__()}
+def meanings() -> dict[str, tuple[str, str]]:
+    """What each code of a dead letter means, and what to do: both are in the docstring of its error."""
+    told = {}
+    for error in InputError.__subclasses__():
+        happened, _, advice = inspect.cleandoc(error.__doc__ or "").partition("\n\n")
+        told[error.code] = happened, " ".join(advice.split())
+    return told

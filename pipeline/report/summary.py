@@ -66,6 +66,7 @@ def as_json(report: Report) -> dict[str, Any]:
             {
                 "code": code.code,
                 "meaning": code.meaning,
+                "advice": code.advice,
                 "uploads": code.letters,
                 "captioned_since": code.captioned,
                 "retryable": code.retryable,

@@ -1,19 +1,15 @@
-"""`report`, `inspect` and `audit` on the command line: wrong options, brokers that are not there, and the documents."""
+"""`report`, `inspect` and `audit` on the command line: wrong options, and brokers that are not there."""
 
 import argparse
-import re
 import shlex
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
-from pipeline.cli import main, parse
+from pipeline.cli import main
 from pipeline.commands import kafka
 from pipeline.kafka.connection import KafkaOptions
-
-DOCS = Path(__file__).parents[3] / "docs"
 
 
 @pytest.mark.parametrize(
@@ -62,11 +58,3 @@ def test_a_dead_broker_is_one_line(
         "captionstream: broker_unreachable: no broker at `127.0.0.1:1` answered in 1 s"
     )
     assert time.monotonic() - started < 60
-
-
-@pytest.mark.parametrize("name", ["audit.md", "report.md"])
-def test_the_commands_of_the_documents_are_taken(name: str) -> None:
-    commands = re.findall(r"^captionstream (.*)$", (DOCS / name).read_text("utf-8"), re.MULTILINE)
-    assert commands
-    for command in commands:
-        parse(shlex.split(command))

@@ -104,6 +104,7 @@ def test_the_caption_wins_over_the_letter_of_its_upload() -> None:
     (code,) = letters.by_code()
     assert (code.code, code.letters, code.captioned, code.retryable, code.redriven) == ("image_unreadable", 2, 1, 2, 1)
     assert code.meaning == "The picture exists but could not be read this time."
+    assert code.advice.startswith("Time-outs, broken connections")
     assert found.failure_rate == 0.5
 
 

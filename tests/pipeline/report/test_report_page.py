@@ -155,6 +155,7 @@ def test_letters_come_with_their_remedy(html: str) -> None:
     assert "image_missing 5 0 no Fetch image" in letters
     assert "image_unreadable 1 0 yes Fetch image" in letters
     assert "The address is allowed but nothing is there. Will fail again as it is: mend the cause" in letters
+    assert "Often the event overtook its picture: redrive later, or upload again." in letters
     assert "--dead-letters-topic dead --code image_missing --send" in letters
 
 
