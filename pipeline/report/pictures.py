@@ -14,7 +14,7 @@ from pipeline.kafka.consume import read_places
 from pipeline.report.samples import Shown, ShownLetter
 from pipeline.report.thumbnail import jpeg_uri
 from schemas.codec import Decoder, WireFormat
-from transforms.captioner.images import decode_rgb
+from transforms.captioner.images import LEAST_SIDE, decode_rgb
 from transforms.errors import InputError
 from transforms.inspect import InspectLimits, inspect
 from transforms.origin import Origin
@@ -66,9 +66,9 @@ def thumbnail(record: KafkaRecord, decoder: Decoder, limits: InspectLimits, sha2
         value = decoder.decode(record.value or b"")
         if value["image"] is None:
             return Thumbnail(why=BY_ADDRESS)
-        picture, _ = inspect(value["image"], limits)
+        picture, decoded = inspect(value["image"], limits)
         if sha256 not in (None, picture.sha256.hex()):
             return Thumbnail(why=OTHER)
-        return Thumbnail(jpeg_uri(decode_rgb(picture.encoded, at_least=1)))
+        return Thumbnail(jpeg_uri(decoded or decode_rgb(picture.encoded, at_least=LEAST_SIDE)))
     except InputError:
         return Thumbnail(why=NO_PICTURE)
