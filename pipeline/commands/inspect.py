@@ -44,8 +44,8 @@ def run(parsed: argparse.Namespace) -> int:
     """Run it: 0 when there is something, else 1."""
     from pathlib import Path
 
-    from pipeline.inspect.decoded import Reader
-    from pipeline.inspect.find import Finder, Found, Wanted
+    from pipeline.inspect.decoded import Entry, Reader
+    from pipeline.inspect.find import Finder, Wanted
     from pipeline.inspect.one import parse_place, read_one, save_picture
     from pipeline.inspect.show import history, whole
     from transforms.errors import ConfigInvalid
@@ -59,7 +59,8 @@ def run(parsed: argparse.Namespace) -> int:
         topics(parsed, ("image-uploads",), parsed.cache_topic),
         window(parsed),
     )
-    wanted, about, found, place = Wanted(parsed.image or ""), f"image {parsed.image}", Found(), None
+    wanted, about, place = Wanted(parsed.image or ""), f"image {parsed.image}", None
+    shown: list[Entry] = []
     if parsed.record is not None:
         place = parse_place(parsed.record)
         looked_into.kind(place.topic)
@@ -67,15 +68,16 @@ def run(parsed: argparse.Namespace) -> int:
         wanted = Wanted(entry.image_id, entry.source or place)
         about = f"image {entry.image_id}" if entry.image_id else f"upload {wanted.source}"
         print(json.dumps(entry.as_json(), ensure_ascii=False) if parsed.json else f"{whole(entry)}\n")
-        found.entries.append(entry)
+        shown.append(entry)
     if not parsed.no_history:
         found = Finder(options, looked_into, when, parsed.key_partition_only).find(wanted, parsed.verbose)
         if not parsed.json:
             print(history(found, about))
-        for one in found.entries if parsed.json else ():
-            if one.place != place:
-                print(json.dumps(one.as_json(), ensure_ascii=False))
+        others = [one for one in found.entries if one.place != place]
+        for one in others if parsed.json else ():
+            print(json.dumps(one.as_json(), ensure_ascii=False))
+        shown += others
     if parsed.save_picture:
-        saved = save_picture(options, looked_into, found.entries, Path(parsed.save_picture))
+        saved = save_picture(options, looked_into, shown, Path(parsed.save_picture))
         say(f"the picture of {saved.place} is {parsed.save_picture}, as it was uploaded")
-    return 0 if found.entries else 1
+    return 0 if shown else 1

@@ -36,7 +36,7 @@ def save_picture(options: KafkaOptions, topics: Topics, entries: list[Entry], pa
 
     Raises `ConfigInvalid` when there is none, or when the file exists or cannot be written.
     """
-    held = [entry for entry in entries if _holds_picture(entry)]
+    held = sorted((entry for entry in entries if _holds_picture(entry)), key=lambda entry: entry.order)
     if not held:
         raise ConfigInvalid("no upload among these records holds a picture: it was uploaded by address, or not at all")
     record, reader = read_one(options, held[-1].place), Reader(topics)
