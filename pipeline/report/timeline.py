@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-_MINUTE, _HOUR = 60_000, 3_600_000
+_SECOND, _MINUTE, _HOUR = 1000, 60_000, 3_600_000
 WIDTHS = (
+    _SECOND,
+    5 * _SECOND,
+    15 * _SECOND,
     _MINUTE,
     5 * _MINUTE,
     15 * _MINUTE,

@@ -29,6 +29,15 @@ def duration(milliseconds: float | None) -> str:
     return f"{milliseconds:.0f} ms"
 
 
+def step(milliseconds: int) -> str:
+    """A whole number of the largest unit that divides it."""
+    for unit, size in (("day", 86_400_000), ("hour", 3_600_000), ("minute", 60_000), ("second", 1000)):
+        if milliseconds % size == 0:
+            times = milliseconds // size
+            return f"{times:,} {unit}{'s' if times > 1 else ''}"
+    return f"{milliseconds:,} ms"
+
+
 def money(value: float) -> str:
     """Two digits after the point, more of what is small."""
     return f"{value:,.2f}" if value >= 1 or value == 0 else f"{value:.2g}"

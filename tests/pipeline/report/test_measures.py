@@ -6,6 +6,7 @@ import statistics
 
 import pytest
 
+from pipeline.report import words
 from pipeline.report.busy import Busy
 from pipeline.report.chart import HEIGHT, WIDTH, bars
 from pipeline.report.gpu import GpuTime, cost
@@ -96,10 +97,11 @@ def test_a_tally_keeps_ten_thousand_names_and_counts_all() -> None:
 
 def test_a_timeline_has_few_steps_whatever_the_time() -> None:
     short, long = Timeline(), Timeline()
-    for second in range(0, 600, 10):
+    for second in range(0, 600, 5):
         short.add("a", second * 1000)
-    assert [step.counts["a"] for step in short.steps()] == [6] * 10
-    assert {step.stop_ms - step.start_ms for step in short.steps()} == {WIDTHS[0]}
+    assert [step.counts["a"] for step in short.steps()] == [3] * 40
+    assert {step.stop_ms - step.start_ms for step in short.steps()} == {15_000}
+    assert all(wider % width == 0 for width, wider in itertools.pairwise(WIDTHS))
     for n in range(20_000):  # five years, every two hours
         long.add("a" if n % 2 else "b", n * DAY // 12)
     steps = long.steps()
@@ -123,8 +125,22 @@ def test_bars_stand_on_each_other_and_stay_inside() -> None:
     assert bars((), ("a",)) == []
 
 
+def test_figures_in_words() -> None:
+    assert [words.duration(ms) for ms in (None, 0, 999, 1000, 119_900, 120_000, 7_199_000, 7_200_000, 10**9)] == [
+        "–", "0 ms", "999 ms", "1 s", "120 s", "2 min", "120 min", "2 h", "278 h"
+    ]  # fmt: skip
+    assert [words.step(ms) for ms in (1000, 15_000, 60_000, 3_600_000, 86_400_000, 28 * 86_400_000)] == [
+        "1 second", "15 seconds", "1 minute", "1 hour", "1 day", "28 days"
+    ]  # fmt: skip
+    assert [words.money(value) for value in (0, 0.00031415, 0.12345, 1.005, 12_345.678)] == [
+        "0.00", "0.00031", "0.12", "1.00", "12,345.68"
+    ]  # fmt: skip
+    assert (words.percent(None), words.percent(0.12345), words.moment(None)) == ("–", "12.3 %", "–")
+    assert words.moment(10**18) == "9999-12-31 23:59:59"
+
+
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("arguments", "message"),
     [
         (("2026-01-02T00:00:00+00:00", "2026-01-01T00:00:00+00:00", None), "the time of --from is not before that of"),
         (("2026-01-02T00:00:00+00:00", None, 1000), "`--since` is a window that ends now; give it without --from"),
@@ -132,8 +148,8 @@ def test_bars_stand_on_each_other_and_stay_inside() -> None:
         ((None, "2026-01-01T00:00:00", None), "has no zone; mend --to"),
     ],
 )
-def test_windows_that_cannot_be(arguments: tuple[str | None, str | None, int | None], words: str) -> None:
-    with pytest.raises(ConfigInvalid, match=words.replace("(", "\\(")):
+def test_windows_that_cannot_be(arguments: tuple[str | None, str | None, int | None], message: str) -> None:
+    with pytest.raises(ConfigInvalid, match=message.replace("(", "\\(")):
         Window.parse(*arguments, now_ms=1_800_000_000_000)
 
 
