@@ -100,7 +100,7 @@ class Config:
 
     def audit(self) -> Audit:
         """What makes audit records."""
-        return Audit(self.topics.audit, self.run_id, self.audit_texts)
+        return Audit(self.topics.audit, self.run_id, texts=self.audit_texts)
 
     def caption_options(self) -> CaptionOptions:
         """What the caption stage gets."""

@@ -26,10 +26,10 @@ class Audit:
 
     topic: str
     run_id: str
-    texts: str = ALL
-    """One of `TEXTS`."""
     wire: WireFormat = field(default_factory=WireFormat)
     clock: Callable[[], float] = time.time
+    texts: str = ALL
+    """One of `TEXTS`."""
 
     def __post_init__(self) -> None:
         """Raise `ConfigInvalid` naming the option that mends it."""
@@ -62,7 +62,7 @@ class Audit:
             "duplicate_of": (text.image_id or None) if reused else None,
             "verdict": verdict,
             # What was redacted is said once, where the answer was given.
-            "text": self._kept(text.caption if reused else text.written or text.caption, text.caption, verdict),
+            "text": (text.caption if reused else text.written or text.caption) if self._keeps(verdict, reused) else "",
             # Not of what was redacted: with the rest published, a hash would give a phone number away.
             "text_sha256": hashlib.sha256(text.caption.encode()).hexdigest(),
         }
@@ -71,11 +71,10 @@ class Audit:
         encoded = Encoder("audit", self.wire).encode(value)
         return Outgoing(self.topic, subject.encode(), encoded, headers, now, record)
 
-    def _kept(self, written: str, published: str, verdict: str) -> str:
-        if self.texts == NONE:
-            return ""
-        is_published = verdict != Verdict.REJECTED.value and written == published
-        return "" if is_published and self.texts == UNPUBLISHED else written
+    def _keeps(self, verdict: str, reused: bool) -> bool:
+        if self.texts == UNPUBLISHED:
+            return verdict == Verdict.REJECTED.value or (verdict == Verdict.REDACTED.value and not reused)
+        return self.texts == ALL
 
     def _answer(self, picture: Picture, text: Text) -> dict[str, Any]:
         return {

@@ -12,6 +12,7 @@ from pipeline.inspect.topics import Kind, Topics
 from pipeline.redrive.letters import read
 from pipeline.report.letters import failed_at, header
 from schemas.codec import Decoder
+from schemas.published import PublishedDecoder
 from schemas.state import StateCodec
 from transforms.captioner.headers import picture_format
 from transforms.captioner.sniff import sniff
@@ -70,11 +71,11 @@ class Reader:
     """Decodes the records of some topics."""
 
     def __init__(self, topics: Topics) -> None:
-        """Uploads come in the wire format of the topics; what the job writes is bare Avro."""
+        """Uploads come in the wire format of the topics; what the job writes is of any version that was published."""
         self._topics = topics
         self._upload = Decoder("image_upload", topics.uploads_wire)
-        self._caption = Decoder("caption")
-        self._audit = Decoder("audit")
+        self._caption = PublishedDecoder("caption")
+        self._audit = PublishedDecoder("audit")
         self._cached = StateCodec(CachedTexts)
 
     def read(self, record: KafkaRecord) -> Entry:
@@ -102,7 +103,7 @@ class Reader:
         value = self._plain_upload(record.value)
         return _entry("upload", record, value.get("image_id", ""), source, value)
 
-    def _of_value(self, record: KafkaRecord, decoder: Decoder, kind: str, without: str) -> Entry:
+    def _of_value(self, record: KafkaRecord, decoder: PublishedDecoder, kind: str, without: str) -> Entry:
         if record.value is None:
             return _entry(without, record, _text(record.key) or "", None, None)
         try:

@@ -12,7 +12,8 @@ from pipeline.report.letters import LetterFigures
 from pipeline.report.samples import Samples
 from pipeline.report.timeline import Timeline
 from pipeline.report.window import Window
-from schemas.codec import Decoder, Record
+from schemas.codec import Record
+from schemas.published import PublishedDecoder
 from transforms.errors import InputError
 from transforms.values import KafkaRecord
 
@@ -39,8 +40,8 @@ class Gathering:
     last_ms: int | None = None
     records: int = 0
     """That were read."""
-    _caption: Decoder = field(default_factory=lambda: Decoder("caption"))
-    _audit: Decoder = field(default_factory=lambda: Decoder("audit"))
+    _caption: PublishedDecoder = field(default_factory=lambda: PublishedDecoder("caption"))
+    _audit: PublishedDecoder = field(default_factory=lambda: PublishedDecoder("audit"))
 
     def add_letter(self, record: KafkaRecord) -> None:
         """A record of the dead-letter topic. To be called for all of them before the first caption."""
@@ -104,7 +105,7 @@ class Gathering:
         self.first_ms = time_ms if self.first_ms is None else min(self.first_ms, time_ms)
         self.last_ms = time_ms if self.last_ms is None else max(self.last_ms, time_ms)
 
-    def _decoded(self, decoder: Decoder, record: KafkaRecord) -> Record | None:
+    def _decoded(self, decoder: PublishedDecoder, record: KafkaRecord) -> Record | None:
         try:
             return decoder.decode(record.value or b"")
         except InputError as error:

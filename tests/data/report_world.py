@@ -125,7 +125,7 @@ class World:
         return Encode("captions", "run-1", self.is_replay, self._audit(at), clock=lambda: self._ms(at) / 1000)
 
     def _audit(self, at: float) -> Audit:
-        return Audit("audits", "run-1", self.audit_texts, clock=lambda: self._ms(at) / 1000)
+        return Audit("audits", "run-1", clock=lambda: self._ms(at) / 1000, texts=self.audit_texts)
 
     @staticmethod
     def _ms(at: float) -> int:

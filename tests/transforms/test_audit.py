@@ -109,7 +109,7 @@ def test_texts_are_kept_by_policy_and_hashes_always(texts: str, kept: list[str])
 
 def test_what_is_no_policy_is_refused() -> None:
     with pytest.raises(ConfigInvalid, match="`some` says of no texts to keep them; --audit-texts takes all, unpub"):
-        Audit("audits", "run-1", "some")
+        Audit("audits", "run-1", texts="some")
 
 
 def test_a_withheld_text_of_another_picture_is_a_reused_one() -> None:
