@@ -25,10 +25,12 @@ def add_read_topics(command: argparse.ArgumentParser, uploads: str) -> Any:
     """The topics, and the format of the uploads; ``uploads`` says what there is without a ``--topic``."""
     group = command.add_argument_group("topics")
     group.add_argument("--topic", action="append", default=[], help=f"upload events ({uploads}); repeatable")
-    group.add_argument("--captions-topic", default="image-captions")
-    group.add_argument("--dead-letters-topic", default="image-captions-dead-letters")
-    group.add_argument("--audit-topic", default="image-captions-audit")
-    group.add_argument("--upload-format", choices=("avro", "confluent"), default="avro")
+    group.add_argument("--captions-topic", default="image-captions", help="where captions are")
+    group.add_argument("--dead-letters-topic", default="image-captions-dead-letters", help="where dead letters are")
+    group.add_argument("--audit-topic", default="image-captions-audit", help="where every answer of the model is")
+    group.add_argument(
+        "--upload-format", choices=("avro", "confluent"), default="avro", help="bare Avro, or behind a schema id"
+    )
     group.add_argument(
         "--schema-id", action="append", default=[], metavar="ID=FILE", help="of a Confluent schema id; repeatable"
     )

@@ -125,7 +125,7 @@ def failed_at(record: KafkaRecord) -> int:
     """When a dead letter was written, milliseconds; of one without that header the upload's time."""
     try:
         return int(datetime.fromisoformat(header(record, TIME)).timestamp() * 1000)
-    except ValueError:
+    except (ValueError, OverflowError):
         return record.timestamp_ms
 
 
