@@ -20,7 +20,8 @@ class _Kept(NamedTuple):
 
     rank: tuple[int, int, int]
     """Attempt, partition, offset: the highest counts."""
-    failed_ms: int
+    failed_ms: int | None
+    """None of a letter that does not say."""
     code: str
     stage: str
     is_retryable: bool
@@ -65,15 +66,14 @@ class LetterFigures:
         if letter is None:
             self.foreign += window.holds(record.timestamp_ms)
             return None
-        failed_ms = failed_at(record)
-        if not window.holds(failed_ms):
+        if not window.holds(failed_at(record)):
             return None
         origin, rank = str(letter.origin), (letter.attempt, *letter.place)
         held = self._kept.get(origin)
         self.superseded += held is not None
         if held is not None and held.rank > rank:
             return None
-        self._kept[origin] = _Kept(rank, failed_ms, letter.code, letter.stage, letter.is_retryable)
+        self._kept[origin] = _Kept(rank, _failed(record), letter.code, letter.stage, letter.is_retryable)
         if letter.code not in self._examples:
             self._examples[letter.code] = header(record, f"{CONNECT}exception.message")[:MAX_MESSAGE]
         return letter
@@ -94,8 +94,9 @@ class LetterFigures:
         return len(self._kept) - len(self._captioned)
 
     def failed_times(self) -> list[int]:
-        """When those without a caption failed, milliseconds since the epoch."""
-        return [kept.failed_ms for origin, kept in self._kept.items() if origin not in self._captioned]
+        """When those without a caption failed, milliseconds since the epoch, as far as their letters say."""
+        lost = (kept.failed_ms for origin, kept in self._kept.items() if origin not in self._captioned)
+        return [failed_ms for failed_ms in lost if failed_ms is not None]
 
     def by_code(self) -> list[Code]:
         """The most frequent first."""
@@ -122,11 +123,16 @@ class LetterFigures:
 
 
 def failed_at(record: KafkaRecord) -> int:
-    """When a dead letter was written, milliseconds; of one without that header the upload's time."""
+    """When a dead letter was written, milliseconds; of one that does not say, the upload's time."""
+    failed_ms = _failed(record)
+    return record.timestamp_ms if failed_ms is None else failed_ms
+
+
+def _failed(record: KafkaRecord) -> int | None:
     try:
         return int(datetime.fromisoformat(header(record, TIME)).timestamp() * 1000)
     except (ValueError, OverflowError):
-        return record.timestamp_ms
+        return None
 
 
 def header(record: KafkaRecord, name: str) -> str:
