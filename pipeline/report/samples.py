@@ -138,6 +138,8 @@ class Samples:
 
     def add_letter(self, record: KafkaRecord, letter: Letter) -> None:
         """Look at a dead letter that counts."""
+        if letter.code not in self._letters and len(self._letters) >= LETTERS:
+            return
         failed_ms = failed_at(record)
         place = Origin(record.topic, record.partition, record.offset)
         message = header(record, f"{CONNECT}exception.message")
