@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from pipeline.inspect.decoded import Entry
+from transforms.origin import Origin
+
+_BUNDLE_MS = 10_000
+"""Records of one upload that are made so soon after each other belong together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +33,7 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """What happened, in order."""
+    """What happened, in order: answers by their attempt, whenever their records were made."""
 
     told: tuple[Told, ...]
     left_out: int = 0
@@ -55,9 +59,35 @@ def tell(entries: Iterable[Entry], left_out: int = 0) -> Story:
         first.setdefault(identity, entry)
         times[identity] = times.get(identity, 0) + 1
     audited = {key for entry in first.values() if entry.kind == "answer" for key in _texts_of_answer(entry)}
-    return Story(
-        tuple(Told(entry, times[identity], _unaudited(entry, audited)) for identity, entry in first.items()), left_out
-    )
+    told = [Told(entry, times[identity], _unaudited(entry, audited)) for identity, entry in first.items()]
+    moments = _moments(first.values())
+    told.sort(key=lambda one: (moments[one.entry.place], one.entry.order[1], _attempt(one.entry), one.entry.order))
+    return Story(tuple(told), left_out)
+
+
+def _moments(entries: Collection[Entry]) -> dict[Origin, int]:
+    """When each happened: records of one upload are made in different stages, a refused answer's perhaps last of all."""
+    moments = {entry.place: entry.time_ms for entry in entries}
+    earliest: dict[tuple[str, str], int] = {}
+    for entry in sorted(entries, key=_attempt, reverse=True):
+        value = entry.value or {}
+        if entry.kind == "answer" and "audit_id" in value:
+            series = value["event_id"], value["language"]
+            earliest[series] = min(earliest.get(series, entry.time_ms), entry.time_ms)
+            moments[entry.place] = earliest[series]
+    latest: dict[Origin | None, int] = {}
+    for entry in entries:
+        if entry.kind == "answer":
+            latest[entry.source] = max(latest.get(entry.source, 0), moments[entry.place])
+    for entry in entries:
+        # What is made much later is of another attempt: redriven, or read again.
+        if entry.kind in ("caption", "dead letter") and 0 < latest.get(entry.source, 0) - entry.time_ms < _BUNDLE_MS:
+            moments[entry.place] = latest[entry.source]
+    return moments
+
+
+def _attempt(entry: Entry) -> int:
+    return int((entry.value or {}).get("attempt", 0)) if entry.kind == "answer" else 0
 
 
 def is_generated(entry: Entry) -> bool:

@@ -101,6 +101,24 @@ def test_repeats_are_told_once(world: World) -> None:
     assert "answer 1 in en: REJECTED (repetition, too_long), written 3 times" in told(world)
 
 
+def test_answers_are_told_by_attempt_whenever_their_records_were_made() -> None:
+    world = World()
+    world.caption("img-0", 3, at=6, changes={"attempt": 2, "seed": 7})
+    world.refused("img-0", 3, at=6.1, attempt=1, rules=("refusal",))
+    world.refused("img-0", 3, at=6.2, rules=("repetition",))
+    world.refused("img-0", 4, at=9.1, rules=("refusal",))
+    world.letter("img-0", CaptionRejected("`1` answers were refused"), 4, at=9, stage="Caption image")
+    titles = [line for line in shown(story_of(world), "img-0", 4).splitlines() if line.startswith("2026")]
+    assert [line.partition("Z  ")[2].partition(":")[0] for line in titles] == [
+        "answer 1 in en",
+        "answer 2 in en",
+        "answer 3 in en",
+        "caption published, GENERATED",
+        "answer 1 in en",
+        "dead letter caption_rejected, attempt 1, at Caption image",
+    ]
+
+
 def test_texts_used_again_fallbacks_letters_and_withdrawals() -> None:
     world = World()
     first = world.caption("img-1", 1, at=1)
