@@ -66,7 +66,7 @@ def tell(entries: Iterable[Entry], left_out: int = 0) -> Story:
 
 
 def _moments(entries: Collection[Entry]) -> dict[Origin, int]:
-    """When each happened: records of one upload are made in different stages, a refused answer's perhaps last of all."""
+    """When each happened: records of one upload are made in different stages, a refused answer's perhaps last."""
     moments = {entry.place: entry.time_ms for entry in entries}
     earliest: dict[tuple[str, str], int] = {}
     for entry in sorted(entries, key=_attempt, reverse=True):
