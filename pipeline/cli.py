@@ -14,11 +14,20 @@ from collections.abc import Sequence
 from types import FrameType
 from typing import NoReturn
 
-from pipeline.commands import demo, duplicates, redrive, replay, run
+from pipeline.commands import audit, demo, duplicates, inspect, redrive, replay, report, run
 from pipeline.terminal import quiet, say, threads_aside
 from transforms.errors import CaptionstreamError, ConfigInvalid
 
-_COMMANDS = {"run": run, "replay": replay, "demo": demo, "redrive": redrive, "duplicates": duplicates}
+_COMMANDS = {
+    "run": run,
+    "replay": replay,
+    "demo": demo,
+    "redrive": redrive,
+    "duplicates": duplicates,
+    "report": report,
+    "inspect": inspect,
+    "audit": audit,
+}
 
 
 def parser() -> argparse.ArgumentParser:

@@ -10,6 +10,7 @@ from pipeline.kafka.connection import KafkaOptions
 from pipeline.kafka.positions import Uploads
 from pipeline.kafka.span import Span
 from schemas.codec import WireFormat
+from transforms.audit import ALL, Audit
 from transforms.cache import CacheOptions
 from transforms.caption import CaptionOptions
 from transforms.captioner.api import CaptionerOptions
@@ -79,6 +80,8 @@ class Config:
     """What the cache topic held at launch."""
     published: tuple[Span, ...] | None = None
     """What the captions topic held at launch: uploads whose caption lies there are skipped. None: none is."""
+    audit_texts: str = ALL
+    """One of `transforms.audit.TEXTS`."""
 
     def __post_init__(self) -> None:
         """Raise `ConfigInvalid` naming the option that mends it: above all, the job must not read what it writes."""
@@ -91,8 +94,13 @@ class Config:
         if self.index_bytes < 1 << 20:
             raise ConfigInvalid(f"`{self.index_bytes}` bytes hold no index; mend --index-memory")
         ByScope(self.splits)
+        self.audit()
         if not re.fullmatch(r"[A-Za-z0-9._-]{1,64}", self.run_id):
             raise ConfigInvalid(f"run id `{self.run_id}` is not 1 to 64 of `A-Z a-z 0-9 . _ -`; mend --run-id")
+
+    def audit(self) -> Audit:
+        """What makes audit records."""
+        return Audit(self.topics.audit, self.run_id, texts=self.audit_texts)
 
     def caption_options(self) -> CaptionOptions:
         """What the caption stage gets."""

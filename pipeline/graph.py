@@ -15,7 +15,6 @@ from pipeline.kafka.published import ReadPublished
 from pipeline.kafka.sink import WriteDeadLetters, WriteRecords
 from transforms import coders, values  # noqa: F401 - coders registers the Avro coders
 from transforms.ahead import StageAhead
-from transforms.audit import Audit
 from transforms.caption import DEAD_LETTERS, REFUSALS, CaptionImage
 from transforms.dead_letter import EncodeDeadLetter
 from transforms.decode import DecodeEvent
@@ -34,7 +33,7 @@ from transforms.wiring import stage, typed
 def build(uploads: Any, config: Config) -> None:
     """Attach the flow to a collection of `KafkaRecord`."""
     topics, run, kafka = config.topics, config.run_id, config.kafka
-    audit = Audit(topics.audit, run)
+    audit = config.audit()
     encode = Encode(topics.captions, run, config.is_replay, audit, topics.cache)
     fail = {DEAD_LETTERS: DeadLetter}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,9 +10,14 @@ from typing import Any
 
 from schemas.codec import Encoder, WireFormat
 from transforms import cloudevents
+from transforms.errors import ConfigInvalid
 from transforms.origin import origin_of
 from transforms.review import Verdict
 from transforms.values import Caption, KafkaRecord, Outgoing, Picture, Publication, Refusal, Text, Upload
+
+ALL, UNPUBLISHED, NONE = TEXTS = ("all", "unpublished", "none")
+"""Which texts are kept: all; those that are in no other topic, because they were rejected, redacted or withheld; none.
+Of all of them the hash is."""
 
 
 @dataclass(frozen=True)
@@ -22,10 +28,19 @@ class Audit:
     run_id: str
     wire: WireFormat = field(default_factory=WireFormat)
     clock: Callable[[], float] = time.time
+    texts: str = ALL
+    """One of `TEXTS`."""
+
+    def __post_init__(self) -> None:
+        """Raise `ConfigInvalid` naming the option that mends it."""
+        if self.texts not in TEXTS:
+            raise ConfigInvalid(f"`{self.texts}` says of no texts to keep them; --audit-texts takes {', '.join(TEXTS)}")
 
     def __call__(self, refusal: Refusal) -> Publication:
-        """A refused answer goes to the audit topic only."""
-        return Publication((self._encode(refusal, refusal.text, False, Verdict.REJECTED.value),), ())
+        """A refused answer goes to the audit topic only; so does a text whose image shows another picture by now."""
+        text, upload, picture = refusal.text, refusal.upload, refusal.picture
+        reused = (text.image_id, text.sha256) != (upload.image_id, picture.sha256)
+        return Publication((self._encode(refusal, text, reused, Verdict.REJECTED.value),), ())
 
     def of_caption(self, caption: Caption) -> tuple[Outgoing, ...]:
         """One record per text of the caption."""
@@ -47,12 +62,19 @@ class Audit:
             "duplicate_of": (text.image_id or None) if reused else None,
             "verdict": verdict,
             # What was redacted is said once, where the answer was given.
-            "text": text.caption if reused else text.written or text.caption,
+            "text": (text.caption if reused else text.written or text.caption) if self._keeps(verdict, reused) else "",
+            # Not of what was redacted: with the rest published, a hash would give a phone number away.
+            "text_sha256": hashlib.sha256(text.caption.encode()).hexdigest(),
         }
         subject = answered.upload.image_id
         headers = cloudevents.headers(identity, "captionstream.audit.v1", subject, record, now)
         encoded = Encoder("audit", self.wire).encode(value)
         return Outgoing(self.topic, subject.encode(), encoded, headers, now, record)
+
+    def _keeps(self, verdict: str, reused: bool) -> bool:
+        if self.texts == UNPUBLISHED:
+            return verdict == Verdict.REJECTED.value or (verdict == Verdict.REDACTED.value and not reused)
+        return self.texts == ALL
 
     def _answer(self, picture: Picture, text: Text) -> dict[str, Any]:
         return {

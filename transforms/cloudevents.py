@@ -14,18 +14,22 @@ _TRACE = ("traceparent", "tracestate")
 
 def headers(identity: str, kind: str, subject: str, record: KafkaRecord, now_ms: int) -> tuple[Header, ...]:
     """Headers of a record that answers ``record``; its trace context is passed on."""
-    moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now_ms / 1000)) + f".{now_ms % 1000:03d}Z"
     values = {
         "ce_specversion": "1.0",
         "ce_id": identity,
         "ce_source": f"/captionstream/{origin_of(record).topic}",
         "ce_type": kind,
-        "ce_time": moment,
+        "ce_time": moment(now_ms),
         "ce_subject": subject,
         "content-type": "application/avro",
     }
     trace = tuple(header for header in record.headers if header.name in _TRACE)
     return tuple(Header(name, value.encode()) for name, value in values.items()) + trace
+
+
+def moment(time_ms: int) -> str:
+    """Milliseconds since the epoch in RFC 3339, UTC: ``2026-01-01T12:30:15.250Z``."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(time_ms / 1000)) + f".{time_ms % 1000:03d}Z"
 
 
 def derived_id(*parts: str) -> str:

@@ -5,9 +5,12 @@ Header names are Kafka Connect's (`DeadLetterQueueReporter`), all values UTF-8 s
 
 from __future__ import annotations
 
+import time
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from transforms import cloudevents
 from transforms.errors import CaptionstreamError
 from transforms.metrics import count
 from transforms.origin import ORIGIN, origin_of
@@ -18,6 +21,8 @@ MAX_STACKTRACE = 8192
 CONNECT = "__connect.errors."
 ERROR = "caption.error."
 ATTEMPT = f"{ERROR}attempt"
+TIME = f"{ERROR}time"
+"""When it failed: the record's own timestamp is that of the upload."""
 RUN_ID = "caption.run.id"
 
 
@@ -38,7 +43,7 @@ def dead_letter(record: KafkaRecord, stage: str, error: CaptionstreamError) -> D
     )
 
 
-def encode(letter: DeadLetter, topic: str, run_id: str) -> Outgoing:
+def encode(letter: DeadLetter, topic: str, run_id: str, now_ms: int) -> Outgoing:
     """The record to produce: key, value, timestamp and headers as they came, ours appended.
 
     Headers that carry our names already are replaced, so that a record that fails again does not collect them.
@@ -58,6 +63,7 @@ def encode(letter: DeadLetter, topic: str, run_id: str) -> Outgoing:
         f"{ERROR}retryable": "true" if letter.retryable else "false",
         ATTEMPT: str(attempt_of(record)),
         RUN_ID: run_id,
+        TIME: cloudevents.moment(now_ms),
     }
     kept = tuple(header for header in record.headers if header.name not in added and header.name != ORIGIN)
     headers = kept + tuple(Header(name, value.encode()) for name, value in added.items())
@@ -76,7 +82,8 @@ class EncodeDeadLetter:
 
     topic: str
     run_id: str
+    clock: Callable[[], float] = time.time
 
     def __call__(self, letter: DeadLetter) -> Publication:
         """Encode one dead letter."""
-        return Publication((), (encode(letter, self.topic, self.run_id),))
+        return Publication((), (encode(letter, self.topic, self.run_id, int(self.clock() * 1000)),))

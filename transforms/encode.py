@@ -37,12 +37,13 @@ class Encode:
         """Encode one output."""
         if output is None:
             raise ValueError("a finished output is a caption or a tombstone; this one is neither")
-        now = int(self.clock() * 1000)
+        audits = () if isinstance(output, Tombstone) else self.audit.of_caption(output)
+        now = int(self.clock() * 1000)  # not before the moments of its answers
         if isinstance(output, Tombstone):
             gone = forgotten(output, self.cache_topic, now) if self.cache_topic else ()
             return Publication((), (self._tombstone(output, now), *gone))
         cached = cached_texts(output, self.cache_topic, now) if self.cache_topic else ()
-        return Publication(self.audit.of_caption(output), (self._caption(output, now), *cached))
+        return Publication(audits, (self._caption(output, now), *cached))
 
     def _caption(self, caption: Caption, now: int) -> Outgoing:
         upload, picture = caption.upload, caption.picture

@@ -56,6 +56,12 @@ def add_topics(command: argparse.ArgumentParser) -> Any:
 def add_job(command: argparse.ArgumentParser) -> None:
     """The run's name, pictures, duplicates and captioner."""
     command.add_argument("--run-id", help="name of this run in every record it writes (default: made up)")
+    command.add_argument(
+        "--audit-texts",
+        choices=("all", "unpublished", "none"),
+        default="all",
+        help="texts in audit records: all, only those in no other topic, or none; their hashes always (default all)",
+    )
     group = command.add_argument_group("pictures")
     add_fetching(group)
     add_inspection(group)
@@ -144,6 +150,7 @@ def job_config(arguments: argparse.Namespace) -> Config:
         captioner=captioner(arguments),
         prompts=arguments.prompts or ("tiny" if arguments.model == "tiny" else "default"),
         review=replace(load_policy(arguments.policy), **given({"max_attempts": arguments.max_attempts})),
+        audit_texts=arguments.audit_texts,
         **reuse(arguments),
         **given({"run_id": arguments.run_id}),
     )

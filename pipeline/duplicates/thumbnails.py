@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import io
 import os
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from PIL import Image
-
+from pipeline.report.thumbnail import jpeg_uri
 from transforms.captioner.images import LEAST_SIDE, decode_rgb
 from transforms.errors import InputError
 from transforms.values import Candidate
-
-SIDE = 120
-"""Pixels of the longer side."""
-_QUALITY = 75
 
 
 def thumbnails(pictures: Iterable[Candidate], files: Mapping[str, Path]) -> dict[str, str]:
@@ -38,7 +31,4 @@ def thumbnail(picture: Candidate, file: Path) -> str:
         rgb = decode_rgb(encoded, at_least=LEAST_SIDE)
     except (OSError, InputError):
         return ""
-    rgb.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
-    buffer = io.BytesIO()
-    rgb.save(buffer, "JPEG", quality=_QUALITY)
-    return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    return jpeg_uri(rgb)

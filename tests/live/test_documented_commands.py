@@ -34,9 +34,12 @@ ELSEWHERE = {"deploying.md"}
 PLACES = {"--bootstrap-servers", "--model", "--device", "--checkpoint-dir", "--slots"}
 """Options whose values are another machine's."""
 SAYS = {
+    "audit": "every published text has its audit record",
     "duplicates": "captions  groups  copies",
+    "inspect": "image-captions/",
     "redrive": "image_missing",
     "replay": "captions",
+    "report": "tokens and GPU time",
     "run": "is submitted",
 }
 """What each prints when it has done what it is for."""
@@ -53,7 +56,7 @@ def shop(kafka: LocalKafka) -> Shop:
     made = Shop(kafka.bootstrap_servers, NAMES)
     made.upload(
         *({"image_id": f"i{n}", "image": product_png(n)} for n in range(3)),
-        {"image_id": "copy", "image": near_copy(product_png(0))},
+        {"image_id": "shoe-17", "image": near_copy(product_png(0))},
     )
     made.run()
     return made

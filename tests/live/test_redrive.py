@@ -55,7 +55,7 @@ def letters(shop: Shop, numbers: Sequence[int], value: bytes | None = b"v", topi
     for n in numbers:
         source = KafkaRecord(shop.names.get(topic, topic), 0, n, OLD + n, b"k%d" % n, value, (Header("mine", b"1"),))
         error = ImageUnreadable("later") if n % 2 else ImageMissing("gone")
-        records.append(encode(dead_letter(source, "Fetch image", error), shop.names["dead"], "run-1"))
+        records.append(encode(dead_letter(source, "Fetch image", error), shop.names["dead"], "run-1", OLD))
     produce(shop, records)
 
 
@@ -117,7 +117,7 @@ def test_a_picture_that_stays_away_leaves_letters_until_the_maximum(
     # Each run replays the whole topic, so the earlier records fail again beside the redriven one.
     assert sorted(told["caption.error.attempt"] or b"" for told in dead) == [b"0", b"0", b"0", b"1", b"1", b"2"]
     for letter, told in zip(shop.raw("dead"), dead, strict=True):
-        assert len(told) == len(letter.headers) == 13
+        assert len(told) == len(letter.headers) == 14
         assert told["__connect.errors.topic"] == shop.names["uploads"].encode()
         assert told["__connect.errors.partition"] == str(partition).encode()
         assert told["__connect.errors.offset"] == str(offset).encode()
@@ -144,7 +144,8 @@ def test_bytes_come_back_untouched(shop: Shop, redrive: Callable[..., dict[str, 
         KafkaRecord(shop.names["uploads"], 1, n, OLD + n, key, value, headers) for n, (key, value) in enumerate(pairs)
     ]
     produce(
-        shop, [encode(dead_letter(s, "Fetch image", ImageMissing("gone")), shop.names["dead"], "r") for s in sources]
+        shop,
+        [encode(dead_letter(s, "Fetch image", ImageMissing("gone")), shop.names["dead"], "r", OLD) for s in sources],
     )
     assert redrive("--send")["sent"] == len(pairs)
     back = sorted(shop.raw("uploads"), key=lambda record: record.timestamp_ms)
@@ -237,7 +238,7 @@ def test_a_redrive_that_stops_halfway_goes_on_where_it_was(
         real(self, *arguments)
 
     monkeypatch.setattr(module.Redrive, "_remember", remember)
-    assert redrive("--send")["code"] == 130
+    assert redrive("--send")["code"] == 140
     assert redrive("--send")["sent"] == 40
     back = sent_back(shop)
     assert len(back) == 70

@@ -120,6 +120,7 @@ TOPIC_VALUES: dict[str, dict[str, Any]] = {
         "rules": ["repetition", "wrong_language"],
         "policy_version": "1",
         "text": "a mug a mug a mug",
+        "text_sha256": "12" * 32,
     },
 }
 

@@ -1,12 +1,15 @@
+import hashlib
 import uuid
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
 from data.samples import candidate, caption, record, text
 
 from schemas.codec import Decoder
 from transforms.audit import Audit
+from transforms.errors import ConfigInvalid
 from transforms.values import Candidate, Outgoing, Refusal
 
 NOW = 1_800_000_000.0
@@ -27,7 +30,7 @@ def test_the_whole_record_of_a_refused_answer() -> None:
     of = candidate("img-1", b"A", offset=9, category="food")
     sampled = replace(
         refusal(of),
-        text=replace(text("mug mug", rules=("repetition",), attempt=2, seed=7), temperature=0.5, top_p=0.75),
+        text=replace(text("mug mug", rules=("repetition",), attempt=2, seed=7, of=of), temperature=0.5, top_p=0.75),
     )
     done = AUDIT(sampled)
     (sent,) = done.audits
@@ -64,6 +67,7 @@ def test_the_whole_record_of_a_refused_answer() -> None:
         "rules": ["repetition"],
         "policy_version": "1",
         "text": "mug mug",
+        "text_sha256": hashlib.sha256(b"mug mug").hexdigest(),
     }
 
 
@@ -77,6 +81,41 @@ def test_a_caption_has_one_record_per_text() -> None:
     assert (chinese["text"], chinese["origin"], chinese["duplicate_of"]) == ("红色杯子。", "REUSED", "img-0")
     assert {english["verdict"], chinese["verdict"]} == {"PASSED"}
     assert {english["content_sha256"], chinese["content_sha256"]} == {of.picture.sha256.hex()}
+
+
+@pytest.mark.parametrize(
+    ("texts", "kept"),
+    [
+        ("all", ["passed", "call 555-0100", "reused […]", "rejected", "withheld"]),
+        ("unpublished", ["", "call 555-0100", "", "rejected", "withheld"]),
+        ("none", ["", "", "", "", ""]),
+    ],
+)
+def test_texts_are_kept_by_policy_and_hashes_always(texts: str, kept: list[str]) -> None:
+    audit = replace(AUDIT, texts=texts)
+    first, of = candidate("img-0", b"A"), candidate("img-1", b"B")
+    redacted = replace(text("call […]", of=of), verdict="REDACTED", written="call 555-0100")
+    reused = replace(text("reused […]", of=first), verdict="REDACTED", written="reused 555-0100")
+    published = audit.of_caption(caption(of, (text("passed", of=of), redacted, reused), (False, False, True)))
+    refused = refusal(of)
+    alone = [replace(refused, text=text(said, of=of)) for said in ("rejected", "withheld")]
+    values = [value_of(one) for one in (*published, *(audit(one).audits[0] for one in alone))]
+    assert [value["text"] for value in values] == kept
+    # The hash of what was cut out would give a short number away.
+    said = ["passed", "call […]", "reused […]", "rejected", "withheld"]
+    assert [value["text_sha256"] for value in values] == [hashlib.sha256(one.encode()).hexdigest() for one in said]
+    assert [value["verdict"] for value in values] == ["PASSED", "REDACTED", "REDACTED", "REJECTED", "REJECTED"]
+
+
+def test_what_is_no_policy_is_refused() -> None:
+    with pytest.raises(ConfigInvalid, match="`some` says of no texts to keep them; --audit-texts takes all, unpub"):
+        Audit("audits", "run-1", texts="some")
+
+
+def test_a_withheld_text_of_another_picture_is_a_reused_one() -> None:
+    first, of = candidate("img-0", b"A"), candidate("img-1", b"B")
+    value = value_of(AUDIT(replace(refusal(of), text=text(of=first, rules=("replaced",)))).audits[0])
+    assert (value["origin"], value["duplicate_of"], value["verdict"]) == ("REUSED", "img-0", "REJECTED")
 
 
 def test_ids_are_deterministic() -> None:

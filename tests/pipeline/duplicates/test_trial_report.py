@@ -14,8 +14,9 @@ from pipeline.duplicates import report
 from pipeline.duplicates.fingerprints import fingerprint_folder
 from pipeline.duplicates.folder import find_files
 from pipeline.duplicates.labels import Label
-from pipeline.duplicates.thumbnails import SIDE, thumbnail
+from pipeline.duplicates.thumbnails import thumbnail
 from pipeline.duplicates.trial import Trial, compare_rules
+from pipeline.report.thumbnail import SIDE
 from transforms.inspect import InspectLimits
 from transforms.similarity import PRESETS, SimilarityRule
 
