@@ -305,7 +305,7 @@ class BrokerUnreachable(JobError):
 class BrokerRefused(JobError):
     """A Kafka broker was reached and would not serve us: credentials, certificates or the security protocol.
 
-    The message names what the broker held against us; look at the --kafka-* options and the user's rights
+    The message names what the broker held against us; look at the options for brokers and the user's rights
     (docs/deploying.md lists them).
     """
 
