@@ -238,7 +238,7 @@ def test_a_redrive_that_stops_halfway_goes_on_where_it_was(
         real(self, *arguments)
 
     monkeypatch.setattr(module.Redrive, "_remember", remember)
-    assert redrive("--send")["code"] == 140
+    assert redrive("--send")["code"] == 130
     assert redrive("--send")["sent"] == 40
     back = sent_back(shop)
     assert len(back) == 70

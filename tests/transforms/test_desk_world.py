@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future
 from dataclasses import replace
 
+from data.by_hand import ByHand
 from data.desk_rig import RULE, Rig, SharedTexts, letters, library, rig
 from data.samples import assignment, candidate, deletion, fingerprint
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from transforms.captioner.api import CaptionerInfo, CaptionRequest, Completion, Generation
-from transforms.captioner.fake import fake_text
 from transforms.desk import Output
 from transforms.values import (
     Candidate,
@@ -21,38 +19,6 @@ from transforms.values import (
     Role,
     Tombstone,
 )
-
-
-class ByHand:
-    """A captioner whose requests the test answers one by one, in any order."""
-
-    def __init__(self) -> None:
-        self.info = CaptionerInfo("by hand", "1", 64)
-        self.open: list[tuple[CaptionRequest, Future[Generation]]] = []
-        self.at_once = False
-
-    def submit(self, request: CaptionRequest) -> Future[Generation]:
-        future: Future[Generation] = Future()
-        self.open.append((request, future))
-        if self.at_once:
-            self.answer(0)
-        return future
-
-    def answer(self, place: int) -> None:
-        if not self.open:
-            return
-        request, future = self.open.pop(place % len(self.open))
-        if request.image.startswith(b"bad"):
-            future.set_exception(RuntimeError("no"))
-            return
-        refuse = request.image.startswith(b"odd") and request.sampling.greedy
-        texts = ["!" * 40 if refuse else fake_text(request, prompt) for prompt in request.prompts]
-        future.set_result(Generation(tuple(Completion(text, "stop", 1, 1) for text in texts), 1))
-
-    def close(self) -> None:
-        while self.open:
-            self.answer(0)
-
 
 PICTURES = [fingerprint(0), fingerprint(0b11), fingerprint(0b111111), fingerprint(0b111111 << 20)]
 

@@ -32,6 +32,7 @@ from transforms.values import (
     KafkaRecord,
     KnownTexts,
     Role,
+    Upload,
 )
 
 
@@ -110,12 +111,15 @@ class DuplicateIndex(Kept):
         record, upload = candidate.record, candidate.upload
         before = shown(rows, upload.task)
         later = -1 if before is None else self._showings.later_by(before, record)
-        if before is not None and before.group != found:
-            if later > 0:
-                return [], []  # its image shows another picture already: a caption would come out after that one's
-            if later < 0:
-                word = Deletion(replace(record, value=None), upload.image_id, upload.merchant, upload.task)
-                assignments = [*_replaced(before, word), *assignments]
+        if before is None:  # what was deleted may still be owed: it would come out, and be withdrawn, after this one
+            before = self._withdrawn(rows, upload)
+        elif before.content == content_word(candidate.picture.sha256, self._rule.veto_key(upload)):
+            before = None
+        elif later > 0:
+            return [], []  # its image shows another picture already: a caption would come out after that one's
+        if before is not None and self._showings.later_by(before, record) < 0:
+            word = Deletion(replace(record, value=None), upload.image_id, upload.merchant, upload.task)
+            assignments = [*_replaced(before, word), *assignments]
         if kind == "repeat" and later >= 0:  # delivered again
             return assignments, []
         entry = IndexEntry(
@@ -131,6 +135,12 @@ class DuplicateIndex(Kept):
         )
         self._apply(entry)
         return assignments, [entry]
+
+    def _withdrawn(self, rows: Sequence[tuple[int, Showing]], upload: Upload) -> Showing | None:
+        """What an image showed for a task when it was deleted, if it was."""
+        if last_deletion(rows) is None:
+            return None
+        return shown(self._showings.of(image_word(upload.image_id), is_gone=True), upload.task)
 
     def _know(self, known: KnownTexts) -> tuple[list[Assignment], list[IndexEntry]]:
         """Texts of an earlier job belong to the group of their picture, which it may found."""

@@ -109,10 +109,10 @@ class Showings:
         """Memory, about."""
         return sum(column.nbytes for column in (self._records, self._leads, self._is_gone, self._by_image))
 
-    def of(self, image: int) -> list[tuple[int, Showing]]:
-        """An image's rows with their numbers, oldest first."""
+    def of(self, image: int, is_gone: bool = False) -> list[tuple[int, Showing]]:
+        """An image's rows with their numbers, oldest first; or those that a deletion removed."""
         rows = self._by_image.find(image)
-        return [(row, Showing(*self._records[row].item())) for row in rows if not self._is_gone[row]]
+        return [(row, Showing(*self._records[row].item())) for row in rows if self._is_gone[row] == is_gone]
 
     def place(self, topic: str, partition: int) -> int:
         """The number of a topic's partition."""

@@ -265,7 +265,7 @@ def test_the_same_bytes_of_another_image_after_a_deletion_are_not_new_either() -
 def test_a_late_deletion_spares_a_leader_that_came_after_it() -> None:
     scope = Scope()
     newer = scope.one(candidate("a", b"A", bits(0), offset=4))
-    scope.one(candidate("a", b"B", bits(2), offset=1))
+    scope.one(candidate("a", b"A", bits(0), offset=1))
     assert scope.all(deletion("a", offset=2)) == []  # its tombstone would withdraw the newer caption
     assert scope.one(candidate("b", b"C", bits(0), offset=5)).leader_id == newer.leader_id
 
@@ -389,11 +389,25 @@ def test_nothing_else_is_replaced(other: Candidate) -> None:
         assert [assigned.role for assigned in scope.all(other)] in ([Role.NEW_LEADER], [Role.MEMBER])
 
 
-def test_what_was_shown_before_a_deletion_is_not_told_of_what_comes_after() -> None:
+@pytest.mark.parametrize(("content", "mark"), [(b"B", far(2)), (b"A", far(1))], ids=["another", "the same"])
+def test_what_was_deleted_is_told_of_what_comes_after(content: bytes, mark: Any) -> None:
+    """Its caption may still be owed, and its tombstone with it: they would withdraw the new one's."""
     scope = Scope()
-    scope.one(candidate("a", b"A", far(1), offset=1))
+    first = scope.one(candidate("a", b"A", far(1), offset=1))
     scope.all(deletion("a", offset=2))
-    assert [assigned.role for assigned in scope.all(candidate("a", b"B", far(2), offset=3))] == [Role.NEW_LEADER]
+    told, new = scope.all(candidate("a", content, mark, offset=3))
+    assert (told.role, told.leader_id) == (Role.REPLACED, first.leader_id)
+    assert new.role is (Role.NEW_LEADER if content == b"B" else Role.MEMBER)
+    (again,) = scope.all(candidate("a", content, mark, offset=4))
+    assert (again.role, again.leader_id) == (Role.MEMBER, new.leader_id)
+
+
+def test_another_picture_of_the_same_group_is_told_too() -> None:
+    scope = Scope()
+    first = scope.one(candidate("a", b"A", bits(0), offset=1))
+    told, new = scope.all(candidate("a", b"B", bits(2), offset=3))
+    assert (told.role, told.leader_id, new.leader_id) == (Role.REPLACED, first.leader_id, first.leader_id)
+    assert scope.all(candidate("a", b"C", bits(4), offset=2)) == []
 
 
 def test_a_leader_that_was_deleted_leaves_nothing_but_its_id() -> None:
