@@ -21,6 +21,8 @@
     │   ├── ImageCorrupt            image_corrupt
     │   ├── PromptTooLong           prompt_too_long
     │   ├── CaptionRejected         caption_rejected            retryable
+    │   ├── AnswerRefused           answer_refused              retryable
+    │   ├── AnswerUnparsable        answer_unparsable           retryable
     │   ├── CaptionFailed           caption_failed              retryable
     │   ├── RecordTooLarge          record_too_large
     │   └── StageFailed             stage_failed                retryable
@@ -226,6 +228,20 @@ class CaptionRejected(InputError):
     """
 
     code = "caption_rejected"
+    retryable = True
+
+
+class AnswerRefused(InputError):
+    """The model would not answer about this picture: nobody has said that it is harmless."""
+
+    code = "answer_refused"
+    retryable = True
+
+
+class AnswerUnparsable(InputError):
+    """What the model wrote is not the object that its prompt asked for."""
+
+    code = "answer_unparsable"
     retryable = True
 
 

@@ -12,6 +12,7 @@ from transforms.errors import CaptionerBroken, CaptionFailed, JobError
 from transforms.group import Case, Request
 from transforms.metrics import count
 from transforms.plan import Question
+from transforms.review import Verdict
 from transforms.review.policy import SPANS
 from transforms.serving import Serving
 from transforms.values import Candidate, Deletion, Text
@@ -104,7 +105,7 @@ class Visit(Serving):
         judged = judge(request, generation, self.means.policy, self.means.rule, self.means.inflight.captioner.info)
         count("generations")
         count("texts_refused", len(judged.refusals))
-        count("texts_redacted", sum(bool(text.written) for text in judged.accepted))
+        count("texts_redacted", sum(text.verdict == Verdict.REDACTED for text in judged.accepted))
         count("tokens_in", sum(c.input_tokens for c in generation.completions))
         count("tokens_out", sum(c.output_tokens for c in generation.completions))
         request.refusals += judged.refusals
