@@ -13,6 +13,7 @@ import pytest
 from pipeline.cli import main, parser
 from pipeline.commands.shared import job_config, wire_format
 from pipeline.config import Config
+from transforms.captioner.prompts import Library
 from transforms.errors import ConfigInvalid
 
 ROOT = Path(__file__).parents[2]
@@ -95,7 +96,7 @@ def test_options_reach_the_configuration() -> None:
         )
     )
     assert (config.similarity.max_hash_distance, config.similarity.max_colour_distance) == (4, 3)
-    assert (config.captioner.model, config.captioner.slots, config.prompts) == ("/m", 4, "default")
+    assert (config.captioner.model, config.captioner.slots, config.prompts) == ("/m", 4, Library.load("default"))
     assert config.is_replay
 
 

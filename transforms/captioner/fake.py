@@ -47,7 +47,7 @@ def fake_text(request: CaptionRequest, prompt: RenderedPrompt) -> str:
         beside: dict[str, Any] = {"caption": sentence, "alt_text": sentence[:_ALT_TEXT_CHARS]}
     elif prompt.form is Form.KEYWORDS:
         words = _KEYWORDS.get(prompt.language, _KEYWORDS["zh-Hans" if _is_wide(prompt.language) else "en"])
-        beside = {"description": sentence, "keywords": [*words, draw.hex()[:12]]}
+        beside = {"description": sentence, "keywords": [*words, str(draw[0])]}
     else:
         verdict, reason = _VERDICTS[draw[0] % len(_VERDICTS)]
         regions = [{"reason": reason, "box": [draw[1], draw[2], 500 + draw[3], 500 + draw[4]]}] if reason else []

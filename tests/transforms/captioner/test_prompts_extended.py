@@ -10,6 +10,7 @@ from transforms.captioner.api import RenderedPrompt
 from transforms.captioner.prompts import Library
 from transforms.captioner.prompts.check import PromptReport, check_prompts
 from transforms.errors import ConfigInvalid
+from transforms.values import Reason
 
 HEAD = 'version = "shop-3"\nextends = "default"\n'
 SHOES = """
@@ -108,6 +109,15 @@ def test_libraries_are_compared_by_content_and_travel_whole(load: Load) -> None:
     assert ask(sent, "shoes") == ask(shop, "shoes")
     assert shop != load(HEAD + SHOES.replace("these", "those"))
     assert shop != load(HEAD.replace("shop-3", "shop-4") + SHOES)
+
+
+def test_the_documented_library_is_one(path: Callable[[str], str]) -> None:
+    words = (Path(__file__).parents[3] / "docs" / "prompts.md").read_text("utf-8")
+    shown = words.split("```toml\n", 1)[1].split("```", 1)[0]
+    report = check_prompts(path(shown))
+    assert (report.problems, report.warnings) == ((), ())
+    assert "shoes-en" in {prompt.prompt_id for prompt in report.rendered}
+    assert all(f"`{reason}`" in words for reason in Reason)
 
 
 @pytest.mark.parametrize("name", ["default", "alt_text", "tiny"])
