@@ -13,7 +13,8 @@ from transforms.group import Case, Request
 from transforms.metrics import count
 from transforms.plan import Question
 from transforms.review import Verdict
-from transforms.review.policy import SPANS
+from transforms.review.answers import REFUSAL
+from transforms.review.policy import SPANS, UNPARSABLE
 from transforms.serving import Serving
 from transforms.values import Candidate, Deletion, Text
 
@@ -105,6 +106,8 @@ class Visit(Serving):
         judged = judge(request, generation, self.means.policy, self.means.rule, self.means.inflight.captioner.info)
         count("generations")
         count("texts_refused", len(judged.refusals))
+        count("answers_refused", sum(REFUSAL in broken for broken in judged.refused.values()))
+        count("answers_unparsable", sum(UNPARSABLE in broken for broken in judged.refused.values()))
         count("texts_redacted", sum(text.verdict == Verdict.REDACTED for text in judged.accepted))
         count("tokens_in", sum(c.input_tokens for c in generation.completions))
         count("tokens_out", sum(c.output_tokens for c in generation.completions))

@@ -100,7 +100,7 @@ CASES = {
             "explanation": "A naked man is on the poster.",
             "verdict": "VIOLATION",
             "reasons": ["NUDITY"],
-            "regions": [{"reason": "NUDITY", "box": [1, 2, 3, 4]}],
+            "regions": [{"reason": "NUDITY", "bbox_2d": [1, 2, 3, 4]}],
         }
     ),
     Task.INDEX: json.dumps({"description": "A red mug on a white table.", "keywords": ["mug", "red mug", "gift"]}),

@@ -48,7 +48,7 @@ DEFAULT, ALT_TEXT = Library.load("default"), Library.load("alt_text")
 SAFE = '{"explanation": "A red mug on a table.", "verdict": "SAFE", "reasons": [], "regions": []}'
 GUN = (
     '{"explanation": "A man holds a gun.", "verdict": "SENSITIVE", "reasons": ["WEAPON"], '
-    '"regions": [{"reason": "WEAPON", "box": [400, 300, 600, 450]}]}'
+    '"regions": [{"reason": "WEAPON", "bbox_2d": [400, 300, 600, 450]}]}'
 )
 NUDE = '{"explanation": "画面左侧是一名裸体女子。", "verdict": "VIOLATION", "reasons": ["NUDITY"], "regions": []}'
 INDEX = '{"description": "A red ceramic mug on a white table.", "keywords": ["mug", "red mug", "ceramic"]}'
@@ -199,12 +199,16 @@ def test_how_it_ends_when_no_answer_will_do(task: Task, written: str, code: str,
     fallbacks = replace(POLICY, fallbacks=(("en", ("{title}",)),))
     policy = POLICY if task is Task.DESCRIBE else fallbacks  # which are captions, and no answer to anything
     titled = replace(upload(task), upload=replace(upload(task).upload, attributes=(("title", "A handmade red mug"),)))
+    before = tally()
     with rig(script=saying(written), prompts=DEFAULT, policy=policy) as r:
         out = r.lead(titled) + r.poll()
         (letter,) = letters(out)
         assert r.store.cell is not None
         assert (r.store.cell.texts, captions(out)) == ((), {})
     assert (letter.code, letter.retryable) == (code, True)
+    for name in ("answer_refused", "answer_unparsable"):
+        counter = name.replace("answer", "answers")
+        assert tally().get(counter, 0) - before.get(counter, 0) == (3 if code == name else 0)
     assert words in letter.message
     assert written not in letter.message
     audits = [decoded(Audit("a", "run")(one).audits[0], "audit") for one in out if isinstance(one, Refusal)]

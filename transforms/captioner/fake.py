@@ -50,7 +50,7 @@ def fake_text(request: CaptionRequest, prompt: RenderedPrompt) -> str:
         beside = {"description": sentence, "keywords": [*words, str(draw[0])]}
     else:
         verdict, reason = _VERDICTS[draw[0] % len(_VERDICTS)]
-        regions = [{"reason": reason, "box": [draw[1], draw[2], 500 + draw[3], 500 + draw[4]]}] if reason else []
+        regions = [{"reason": reason, "bbox_2d": [draw[1], draw[2], 500 + draw[3], 500 + draw[4]]}] if reason else []
         beside = {"explanation": sentence, "verdict": verdict}
         beside |= {"reasons": [reason] if reason else [], "regions": regions}
     return json.dumps(beside, ensure_ascii=False)

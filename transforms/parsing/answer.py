@@ -64,7 +64,7 @@ def written_out(answer: Answer) -> str:
     if answer.moderation is not None:
         moderation = answer.moderation
         regions = [
-            {"reason": one.reason, "box": [one.left, one.top, one.right, one.bottom]} for one in moderation.regions
+            {"reason": one.reason, "bbox_2d": [one.left, one.top, one.right, one.bottom]} for one in moderation.regions
         ]
         told: dict[str, Any] = {"explanation": answer.caption, "verdict": moderation.verdict}
         told |= {"reasons": list(moderation.reasons), "regions": regions}

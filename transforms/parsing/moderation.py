@@ -40,11 +40,11 @@ def _reason(value: Any) -> Reason:
 def _region(value: Any, reasons: tuple[Reason, ...]) -> Region:
     if not isinstance(value, dict):
         raise Unparsable("a region is no object")
-    check_keys(value, ("reason", "box"))
+    check_keys(value, ("reason", "bbox_2d"))
     reason = _reason(value["reason"])
     if reason not in reasons:
         raise Unparsable("a region has a reason that is not among the reasons")
-    box = items(value, "box", 4)
+    box = items(value, "bbox_2d", 4)
     if len(box) < 4 or any(type(edge) is not int or not 0 <= edge <= SCALE for edge in box):
         raise Unparsable(f"a box is not four whole numbers from 0 to {SCALE}")
     left, top, right, bottom = box

@@ -16,7 +16,7 @@ NUDE = {
     "explanation": "画面左侧有一名裸露上身的人。",
     "verdict": "VIOLATION",
     "reasons": ["NUDITY", "MINOR"],
-    "regions": [{"reason": "NUDITY", "box": [0, 120, 430, 1000]}, {"reason": "MINOR", "box": [5, 6, 7, 8]}],
+    "regions": [{"reason": "NUDITY", "bbox_2d": [0, 120, 430, 1000]}, {"reason": "MINOR", "bbox_2d": [5, 6, 7, 8]}],
 }
 INDEX = {"description": "白色背景上的红色陶瓷杯。", "keywords": ["杯子", "陶瓷杯", "red mug"]}
 ALT = {"caption": "A red mug with a round handle stands on a table.", "alt_text": "Red mug on a table"}
@@ -142,21 +142,27 @@ def test_a_fence_around_all_of_it_is_put_up_with(around: str) -> None:
         (said(SAFE, regions=NUDE["regions"]), "a region has a reason that is not among the reasons"),
         (said(NUDE, regions="left"), "`regions` is no list"),
         (said(NUDE, regions=[[1, 2, 3, 4]]), "a region is no object"),
-        (said(NUDE, regions=[{"box": [1, 2, 3, 4]}]), "`reason` is missing"),
-        (said(NUDE, regions=[{"reason": "NUDITY"}]), "`box` is missing"),
-        (said(NUDE, regions=[{"reason": "NUDITY", "bbox_2d": [1, 2, 3, 4]}]), "`box` is missing"),
-        (said(NUDE, regions=[{"reason": "NUDITY", "box": [1, 2, 3, 4], "label": "x"}]), "a key that nobody asked for"),
-        (said(NUDE, regions=[{"reason": "NUDITY", "box": "1 2 3 4"}]), "`box` is no list"),
+        (said(NUDE, regions=[{"bbox_2d": [1, 2, 3, 4]}]), "`reason` is missing"),
+        (said(NUDE, regions=[{"reason": "NUDITY"}]), "`bbox_2d` is missing"),
+        (said(NUDE, regions=[{"reason": "NUDITY", "bounds": [1, 2, 3, 4]}]), "`bbox_2d` is missing"),
+        (
+            said(NUDE, regions=[{"reason": "NUDITY", "bbox_2d": [1, 2, 3, 4], "label": "x"}]),
+            "a key that nobody asked for",
+        ),
+        (said(NUDE, regions=[{"reason": "NUDITY", "bbox_2d": "1 2 3 4"}]), "`bbox_2d` is no list"),
         (said(NUDE, regions=NUDE["regions"] * 9), "`regions` has more than 16"),
         *(
-            (said(NUDE, regions=[{"reason": "NUDITY", "box": box}]), "a box is not four whole numbers from 0 to 1000")
+            (
+                said(NUDE, regions=[{"reason": "NUDITY", "bbox_2d": box}]),
+                "a box is not four whole numbers from 0 to 1000",
+            )
             for box in ([], [1, 2, 3], [0.1, 0.2, 0.5, 0.9], [1, 2, 3, 4.0], ["1", 2, 3, 4], [-1, 2, 3, 4])
         ),
-        (said(NUDE, regions=[{"reason": "NUDITY", "box": [1, 2, 3, 1001]}]), "four whole numbers from 0 to 1000"),
-        (said(NUDE, regions=[{"reason": "NUDITY", "box": [False, 2, 3, 4]}]), "four whole numbers from 0 to 1000"),
-        (said(NUDE, regions=[{"reason": "NUDITY", "box": [1, 2, 3, 4, 5]}]), "`box` has more than 4"),
-        (said(NUDE, regions=[{"reason": "NUDITY", "box": [5, 2, 5, 4]}]), "a box is empty"),
-        (said(NUDE, regions=[{"reason": "NUDITY", "box": [1, 9, 3, 4]}]), "a box is empty"),
+        (said(NUDE, regions=[{"reason": "NUDITY", "bbox_2d": [1, 2, 3, 1001]}]), "four whole numbers from 0 to 1000"),
+        (said(NUDE, regions=[{"reason": "NUDITY", "bbox_2d": [False, 2, 3, 4]}]), "four whole numbers from 0 to 1000"),
+        (said(NUDE, regions=[{"reason": "NUDITY", "bbox_2d": [1, 2, 3, 4, 5]}]), "`bbox_2d` has more than 4"),
+        (said(NUDE, regions=[{"reason": "NUDITY", "bbox_2d": [5, 2, 5, 4]}]), "a box is empty"),
+        (said(NUDE, regions=[{"reason": "NUDITY", "bbox_2d": [1, 9, 3, 4]}]), "a box is empty"),
         (said(SAFE, regions=[]).replace("[]", "NaN"), "NaN is not JSON"),
         (said(SAFE, explanation="a" * 8000), "characters"),
     ],

@@ -1,11 +1,10 @@
 """Answers of every task under the default policy, and what redaction makes of those with parts."""
 
 import json
-import tomllib
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
+from data.outputs import task_outputs
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,7 +18,7 @@ from transforms.values import ModerationVerdict
 
 POLICY = load_policy()
 DEFAULT, ALT_TEXT = Library.load("default"), Library.load("alt_text")
-OUTPUTS = tomllib.loads((Path(__file__).parents[2] / "data" / "task_outputs.toml").read_text("utf-8"))
+OUTPUTS = task_outputs()
 GOOD = [(t, lang, text) for t, by in OUTPUTS.items() for lang, kinds in by.items() for text in kinds["good"]]
 BAD = [(t, lang, rule, text) for t, by in OUTPUTS.items() for lang, kinds in by.items() for rule, text in kinds["bad"]]
 

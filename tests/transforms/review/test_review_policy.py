@@ -163,7 +163,8 @@ def test_a_changed_word_list_is_another_policy(written: Write) -> None:
         (HEAD + "actions = { MODERAT = {} }", "key `actions.MODERAT`: nobody knows it; did you mean `MODERATE`?"),
         (
             HEAD + "actions = { INDEX = { refusal = 'redact' } }",
-            "key `actions.INDEX.refusal`: it judges the whole text, of which nothing can be redacted; reject or allow it",
+            "key `actions.INDEX.refusal`: it judges the whole text, of which nothing can be redacted; "
+            "reject or allow it",
         ),
         (
             HEAD + "[words.unparsable]\naction = 'reject'\nwords = ['a1']",
