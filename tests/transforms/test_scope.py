@@ -92,7 +92,7 @@ def test_a_deletion_reaches_what_was_judged(parts: int) -> None:
     ((_, judged),) = shop.arrive(candidate("a", b"A", part(1), task=Task.MODERATE))
     told = shop.arrive(deletion("a", 5))
     assert (Role.DELETION, judged) in told
-    late = [one for one in shop.arrive(candidate("a", b"A", part(1), 3, task=Task.MODERATE))]
+    late = shop.arrive(candidate("a", b"A", part(1), 3, task=Task.MODERATE))
     assert [role for role, _ in late] == [Role.MEMBER]
 
 
