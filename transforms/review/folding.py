@@ -34,7 +34,7 @@ def only_simplified() -> frozenset[str]:
     characters = [chr(code) for code in _HAN[1]]
     converted = opencc.OpenCC("s2t").convert("\n".join(characters)).split("\n")
     pairs = zip(characters, converted, strict=True)
-    return frozenset(old for old, new in pairs if old != new and not _is_in_big5(old))
+    return frozenset(old for old, new in pairs if old != new and old not in simplified() and not _is_in_big5(old))
 
 
 def _is_in_big5(character: str) -> bool:
