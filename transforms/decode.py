@@ -97,7 +97,7 @@ class DecodeEvent:
 
 
 def _check_question(task: Task, question: str | None) -> None:
-    """A question that is cut would be another one, and one that nobody reads has no place in an upload."""
+    """Of other tasks nobody reads it. One that is cut would be another question."""
     if task is not Task.ANSWER:
         return
     if not single_line(question or "", QUESTION_CHARS):

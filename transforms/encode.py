@@ -19,6 +19,7 @@ from transforms.values import (
     ModerationVerdict,
     Outgoing,
     Publication,
+    Task,
     Text,
     Tombstone,
 )
@@ -73,6 +74,7 @@ class Encode:
                 "frames": picture.frames,
             },
             "texts": [_text(t, reused) for t, reused in zip(caption.texts, caption.reused, strict=True)],
+            "question": upload.question if upload.task is Task.ANSWER else None,
             "moderation_verdict": _gravest(caption.texts),
             "origin": "REUSED" if all(caption.reused) else "GENERATED",
             "duplicate_of": caption.duplicate_of,

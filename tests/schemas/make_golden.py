@@ -94,6 +94,7 @@ TOPIC_VALUES: dict[str, dict[str, Any]] = {
         "flags": ["audited", "audit_disagrees"],
         "model": "tiny",
         "model_revision": "r1",
+        "question": "这是什么？",
         "moderation_verdict": "SENSITIVE",
     },
     "audit": {

@@ -17,6 +17,7 @@ from transforms.values import (
     Picture,
     Reason,
     Region,
+    Task,
     Tombstone,
 )
 
@@ -114,8 +115,15 @@ def test_the_whole_record() -> None:
         "flags": ["placeholder"],
         "model": "tiny",
         "model_revision": "r1",
+        "question": None,
         "moderation_verdict": "UNKNOWN",
     }
+
+
+def test_an_answer_says_what_was_asked() -> None:
+    asked = candidate(task=Task.ANSWER, question="What is it?")
+    assert published(asked)[1]["question"] == "What is it?"
+    assert published(candidate(question="What is it?"))[1]["question"] is None
 
 
 def test_keywords_and_alt_text() -> None:

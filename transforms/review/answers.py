@@ -13,6 +13,8 @@ from transforms.review.guard import Asked, Ruling, Verdict, review
 from transforms.review.policy import UNPARSABLE, ReviewPolicy
 
 REFUSAL = "refusal"
+_LOOKED_AT = 4000
+"""Characters: a refusal is at the beginning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,8 @@ def review_answer(written: str, form: Form, asked: Asked, policy: ReviewPolicy) 
         answer = parse(written, form)
     except Unparsable:
         cut = ("truncated",) if asked.finish_reason == "length" else ()
-        return _rejected(written, (*cut, REFUSAL if REFUSAL in phrases.find(written[:4000]) else UNPARSABLE))
+        refuses = REFUSAL in phrases.find(written[:_LOOKED_AT])
+        return _rejected(written, (*cut, REFUSAL if refuses else UNPARSABLE))
     rulings = [review(text, part, policy) for text, part in _parts(answer, asked)]
     rules = tuple(dict.fromkeys(rule for ruling in rulings for rule in ruling.rules))
     if any(ruling.verdict is Verdict.REJECTED for ruling in rulings):
