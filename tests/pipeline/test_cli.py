@@ -48,6 +48,10 @@ def test_help_shows_an_example_and_imports_nothing_heavy() -> None:
         (["--to", "committed"], "`committed` is neither earliest, latest nor an ISO 8601 time; mend --to"),
         (["--run-id", "a b"], "run id `a b` is not 1 to 64 of"),
         (["--slots", "0"], "slots `0` must be at least 1; mend --slots"),
+        (
+            ["--prompts", "none.toml"],
+            "prompt library `none.toml` cannot be read (No such file or directory); --pro",
+        ),
         (["--policy", "none.toml"], "policy `none.toml` cannot be read (No such file or directory); --policy takes"),
         (["--max-attempts", "0"], "max attempts `0` must be at least 1; mend --max-attempts"),
         (["--file-root", "here"], "file root `here` is not an absolute path; mend --file-root"),

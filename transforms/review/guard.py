@@ -7,8 +7,8 @@ from enum import StrEnum
 from functools import lru_cache
 
 from transforms.review import contacts, phrases
+from transforms.review.by_task import without_answers
 from transforms.review.echo import echoes
-from transforms.review.judgement import without_judgement
 from transforms.review.language import is_wide, speaks
 from transforms.review.policy import ALLOW, ANY, EVERY_LIST, REDACT, REJECT, ReviewPolicy
 from transforms.review.repetition import has_run, repeats
@@ -114,7 +114,7 @@ class Guard:
             ("truncated", asked.finish_reason == "length"),
             ("one_character", has_run(start, policy.max_run)),
             ("repetition", repeats(start, wide, policy.max_repeated_share)),
-            *((rule, True) for rule in phrases.find(without_judgement(start, asked.judged))),
+            *((rule, True) for rule in phrases.find(without_answers(start, asked.task, asked.judged))),
             ("prompt_echo", bool(asked.prompt) and echoes(start, asked.prompt, wide)),
             ("wrong_language", not speaks(start, asked.language)),
         )

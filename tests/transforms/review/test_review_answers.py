@@ -12,7 +12,7 @@ from transforms.captioner.api import Form
 from transforms.captioner.prompts import Library
 from transforms.parsing import Answer, parse, written_out
 from transforms.review import Asked, ReviewPolicy, Verdict, load_policy, passes, review_answer
-from transforms.review.judgement import without_judgement
+from transforms.review.by_task import without_answers
 from transforms.review.policy import Length, WordClass
 from transforms.values import ModerationVerdict
 
@@ -34,7 +34,7 @@ def ask(task: str, language: str) -> tuple[Form, Asked]:
 def test_every_task_has_good_and_bad_outputs_in_english_and_chinese() -> None:
     assert set(OUTPUTS) == {"DESCRIBE", "MODERATE", "INDEX", "ANSWER"}
     assert all({"en", "zh-Hans"} <= set(by_language) for by_language in OUTPUTS.values())
-    assert (len(GOOD), len(BAD)) == (47, 102)
+    assert (len(GOOD), len(BAD)) == (61, 104)
 
 
 @pytest.mark.parametrize(("task", "language", "text"), GOOD)
@@ -188,7 +188,14 @@ def test_what_passed_passes_again_from_what_is_kept(form: Form) -> None:
     ],
 )
 def test_to_say_what_is_wrong_is_no_refusal(text: str, judged: ModerationVerdict | None, left: str) -> None:
-    assert without_judgement(text, judged) == left
+    assert without_answers(text, "MODERATE", judged) == left
+
+
+def test_that_a_picture_leaves_a_question_open_is_an_answer_and_no_caption() -> None:
+    text = "仅凭图片无法确定是不是真皮。"
+    assert review_answer(text, *ask("ANSWER", "zh-Hans"), POLICY).ruling.rules == ()
+    asked = replace(ask("ANSWER", "zh-Hans")[1], task="DESCRIBE")
+    assert review_answer(text, Form.PLAIN, asked, POLICY).ruling.rules == ("refusal",)
 
 
 @given(st.text(max_size=200), st.sampled_from(Form), st.sampled_from(["en", "zh-Hans", "zh-Hant"]))
