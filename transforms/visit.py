@@ -106,8 +106,9 @@ class Visit(Serving):
         judged = judge(request, generation, self.means.policy, self.means.rule, self.means.inflight.captioner.info)
         count("generations")
         count("texts_refused", len(judged.refusals))
-        count("answers_refused", sum(REFUSAL in broken for broken in judged.refused.values()))
-        count("answers_unparsable", sum(UNPARSABLE in broken for broken in judged.refused.values()))
+        for broken in judged.refused.values():
+            count("answers_refused", REFUSAL in broken)
+            count("answers_unparsable", UNPARSABLE in broken)
         count("texts_redacted", sum(text.verdict == Verdict.REDACTED for text in judged.accepted))
         count("tokens_in", sum(c.input_tokens for c in generation.completions))
         count("tokens_out", sum(c.output_tokens for c in generation.completions))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping
+from functools import lru_cache
 from string import Formatter
 
 VALUE_CHARS = 200
@@ -33,7 +34,8 @@ def is_name(text: str) -> bool:
     return bool(_NAME.fullmatch(text))
 
 
-def names(template: str) -> set[str]:
+@lru_cache(maxsize=512)
+def names(template: str) -> frozenset[str]:
     """The placeholders. Raises `ValueError`, saying what is wrong, unless each is a plain ``{name}``."""
     try:
         pieces = list(_FORMATTER.parse(template))
@@ -43,7 +45,7 @@ def names(template: str) -> set[str]:
         if name is not None and (spec or conversion or not _NAME.fullmatch(name)):
             written = name + (f"!{conversion}" if conversion else "") + (f":{spec}" if spec else "")
             raise ValueError(f"placeholder `{{{written}}}` is not a plain name")
-    return {name for _, name, _, _ in pieces if name is not None}
+    return frozenset(name for _, name, _, _ in pieces if name is not None)
 
 
 def has_placeholder(text: str) -> bool:
