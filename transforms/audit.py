@@ -65,7 +65,7 @@ class Audit:
             # What was redacted is said once, where the answer was given.
             "text": (told(text) if reused else text.written or told(text)) if self._keeps(verdict, reused) else "",
             # Not of what was redacted: with the rest published, a hash would give a phone number away.
-            "text_sha256": hashlib.sha256(told(text).encode()).hexdigest(),
+            "text_sha256": hashlib.sha256(text.caption.encode()).hexdigest(),
         }
         subject = answered.upload.image_id
         headers = cloudevents.headers(identity, "captionstream.audit.v1", subject, record, now)

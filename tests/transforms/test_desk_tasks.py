@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from benchmarks.edits import patched
-from data.desk_rig import captions, letters, picture, rig
+from data.desk_rig import Rig, captions, letters, picture, rig
 from data.photos import photo_paths
 from PIL import Image
 
@@ -20,6 +20,7 @@ from transforms.captioner.api import CaptionRequest, RenderedPrompt
 from transforms.captioner.prompts import Library
 from transforms.desk import Output
 from transforms.encode import Encode
+from transforms.errors import CaptionerBroken
 from transforms.fingerprint import fingerprint
 from transforms.metrics import tally
 from transforms.plan import Question
@@ -228,6 +229,28 @@ def test_languages_that_fail_differently_are_told_apart_in_the_message() -> None
     (letter,) = letters(out)
     assert letter.code == "caption_rejected"
     assert "`en: unparsable, zh-Hans: refusal`" in letter.message
+
+
+@pytest.mark.parametrize("written", [REFUSED, SAFE.replace("A red mug on a table.", REFUSED)])
+def test_refusals_to_moderate_stop_no_job(written: str) -> None:
+    """One shop may upload what a model will not speak of."""
+    with rig(script=saying(written), prompts=DEFAULT, policy=replace(POLICY, max_attempts=1)) as r:
+        assert [letter.code for letter in letters(_ask_of_many(r, Task.MODERATE))] == ["answer_refused"] * 40
+
+
+def _ask_of_many(r: Rig, task: Task) -> list[Output]:
+    out: list[Output] = []
+    for n in range(40):
+        out += r.lead(upload(task, f"i{n}", offset=n), f"g{n}") + r.poll(leader=f"g{n}")
+    return out
+
+
+@pytest.mark.parametrize(("task", "written"), [(Task.MODERATE, "SAFE"), (Task.INDEX, "mug"), (Task.ANSWER, REFUSED)])
+def test_a_model_that_cannot_do_a_task_stops_the_job(task: Task, written: str) -> None:
+    policy = replace(POLICY, max_attempts=1)
+    words = "`100%` of the last 20 uploads failed alike: caption_rejected"
+    with rig(script=saying(written), prompts=DEFAULT, policy=policy) as r, pytest.raises(CaptionerBroken, match=words):
+        _ask_of_many(r, task)
 
 
 class Shared:
