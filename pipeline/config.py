@@ -14,6 +14,7 @@ from transforms.audit import ALL, Audit
 from transforms.cache import CacheOptions
 from transforms.caption import CaptionOptions
 from transforms.captioner.api import CaptionerOptions
+from transforms.captioner.prompts import Library
 from transforms.desk import DeskOptions
 from transforms.duplicates import DuplicateOptions
 from transforms.errors import ConfigInvalid
@@ -67,10 +68,10 @@ class Config:
     splits: tuple[tuple[str, int], ...] = ()
     """Hot merchants, with the number of keys that each is split into."""
     captioner: CaptionerOptions = field(default_factory=CaptionerOptions)
-    prompts: str = "default"
-    """Name or path of the prompt library."""
-    review: ReviewPolicy = field(default_factory=load_policy)
+    prompts: Library = field(default_factory=Library.load)
     """Whole, as the workers get it: they need not see the file it came from."""
+    review: ReviewPolicy = field(default_factory=load_policy)
+    """Whole, too."""
     desk: DeskOptions = field(default_factory=DeskOptions)
     cache: CacheOptions = field(default_factory=CacheOptions)
     """Texts that jobs share."""

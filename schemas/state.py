@@ -25,7 +25,7 @@ import fastavro
 
 from transforms.values import TRANSIENT, KafkaRecord, PartOfRecord
 
-VERSION = 2
+VERSION = 3
 HISTORY = Path(__file__).parent / "history" / "state"
 
 _PART: dict[str, Any] = {

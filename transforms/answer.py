@@ -8,12 +8,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from transforms.captioner.api import CaptionerInfo, Completion, Generation
-from transforms.errors import CaptionFailed, CaptionRejected, InputError
+from transforms.errors import AnswerRefused, AnswerUnparsable, CaptionFailed, CaptionRejected, InputError
 from transforms.fingerprint import colour_distance, hash_distance
 from transforms.group import Case, Request
+from transforms.parsing import Answer, written_out
 from transforms.plan import Question
-from transforms.review import Asked, ReviewPolicy, Ruling, Verdict, review
+from transforms.review import Asked, Reviewed, ReviewPolicy, Verdict, review, review_answer
+from transforms.review.answers import REFUSAL
 from transforms.review.fallback import fallback_text
+from transforms.review.policy import UNPARSABLE
 from transforms.similarity import SimilarityRule
 from transforms.values import Candidate, Caption, Refusal, Task, Text
 
@@ -47,11 +50,11 @@ def judge(
     veto = rule.veto_key(candidate.upload)
     for question, completion in zip(request.questions, generation.completions, strict=True):
         asked = asked_of(question, candidate.upload.task, completion.finish_reason)
-        ruling = review(completion.text, asked, policy)
+        reviewed = review_answer(completion.text, question.prompt.form, asked, policy)
         milliseconds = generation.milliseconds
-        text = _text(request, question, completion, milliseconds, ruling, policy.version, veto, info)
-        if ruling.verdict is Verdict.REJECTED:
-            refused[question] = ruling.rules
+        text = _text(request, question, completion, milliseconds, reviewed, policy.version, veto, info)
+        if reviewed.ruling.verdict is Verdict.REJECTED:
+            refused[question] = reviewed.ruling.rules
             refusals.append(Refusal(case.event_id, candidate.record, candidate.upload, candidate.picture, text))
         else:
             accepted.append(text)
@@ -69,16 +72,17 @@ def _text(
     question: Question,
     completion: Completion,
     milliseconds: int,
-    ruling: Ruling,
+    reviewed: Reviewed,
     policy_version: str,
     veto: str,
     info: CaptionerInfo,
 ) -> Text:
     candidate, prompt, sampling = request.case.candidate, question.prompt, request.sampling
+    ruling, answer, written = reviewed.ruling, reviewed.answer, completion.text.strip()
     return Text(
         reuse_key=question.reuse_key,
         language=prompt.language,
-        caption=ruling.text,
+        caption=answer.caption,
         finish_reason=completion.finish_reason,
         prompt_id=prompt.prompt_id,
         prompt_version=prompt.prompt_version,
@@ -99,8 +103,21 @@ def _text(
         fingerprint=candidate.fingerprint,
         veto=veto,
         verdict=ruling.verdict.value,
-        written=completion.text.strip() if ruling.verdict is Verdict.REDACTED else "",
+        written="" if written == ruling.text else written,
+        alt_text=answer.alt_text,
+        keywords=answer.keywords,
+        moderation=answer.moderation,
     )
+
+
+def answer_of(text: Text) -> Answer:
+    """The answer that a text holds."""
+    return Answer(text.caption, text.alt_text, text.keywords, text.moderation)
+
+
+def told(text: Text) -> str:
+    """What is published of a text, in one string."""
+    return written_out(answer_of(text))
 
 
 def fallback(
@@ -114,11 +131,13 @@ def fallback(
 ) -> Text | None:
     """A text from the upload's attributes, reviewed like the model's; None: the policy has none that passes.
 
-    It is about this upload and no other: it must not be kept in the group, nor in any cache. ``rules`` are those that
-    the model's last answer broke.
+    Only a caption can be made of attributes: they say nothing of what a picture shows or leaves open. It is about this
+    upload and no other: it must not be kept in the group, nor in any cache. ``rules`` are those that the model's last
+    answer broke.
     """
     candidate, prompt = case.candidate, question.prompt
-    made = fallback_text(policy, prompt.language, dict(candidate.upload.attributes))
+    describes = candidate.upload.task is Task.DESCRIBE
+    made = fallback_text(policy, prompt.language, dict(candidate.upload.attributes)) if describes else None
     if made is None:
         return None
     ruling = review(made, Asked(prompt.language, candidate.upload.task.value), policy)
@@ -173,12 +192,24 @@ def failed(error: Exception) -> Failure:
 
 
 def rejected(attempts: int, refused: dict[Question, tuple[str, ...]]) -> Failure:
-    """The failure of a request whose every answer the review refused."""
+    """The failure of a request whose every answer the review refused, by what its last answers have in common."""
     rules = ", ".join(f"{q.prompt.language}: {'+'.join(broken)}" for q, broken in refused.items())
-    error = CaptionRejected(
-        f"`{attempts}` answers were refused by the review (`{rules}`); "
-        "see the audit topic, mend the prompt or the policy and redrive it"
-    )
+    error: InputError
+    if all(REFUSAL in broken for broken in refused.values()):
+        error = AnswerRefused(
+            f"the model refused to answer, `{attempts}` times (`{rules}`); have a person look at the picture, or mend "
+            "the prompt and redrive it"
+        )
+    elif all(UNPARSABLE in broken for broken in refused.values()):
+        error = AnswerUnparsable(
+            f"`{attempts}` answers are not the JSON that the prompt asks for (`{rules}`); see the audit topic, mend "
+            "the prompt and redrive it"
+        )
+    else:
+        error = CaptionRejected(
+            f"`{attempts}` answers were refused by the review (`{rules}`); "
+            "see the audit topic, mend the prompt or the policy and redrive it"
+        )
     return Failure(error, REJECTED, rules)
 
 
@@ -233,7 +264,7 @@ def _flags(case: Case, texts: tuple[Text, ...], others: tuple[Text, ...]) -> Ite
 
 def _words(text: Text) -> list[str]:
     """Letter case, spaces and punctuation aside."""
-    return re.findall(r"\w+", text.caption.casefold())
+    return re.findall(r"\w+", told(text).casefold())
 
 
 def _distance(candidate: Candidate, text: Text) -> tuple[int, float]:

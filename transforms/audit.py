@@ -10,6 +10,7 @@ from typing import Any
 
 from schemas.codec import Encoder, WireFormat
 from transforms import cloudevents
+from transforms.answer import told
 from transforms.errors import ConfigInvalid
 from transforms.origin import origin_of
 from transforms.review import Verdict
@@ -62,7 +63,7 @@ class Audit:
             "duplicate_of": (text.image_id or None) if reused else None,
             "verdict": verdict,
             # What was redacted is said once, where the answer was given.
-            "text": (text.caption if reused else text.written or text.caption) if self._keeps(verdict, reused) else "",
+            "text": (told(text) if reused else text.written or told(text)) if self._keeps(verdict, reused) else "",
             # Not of what was redacted: with the rest published, a hash would give a phone number away.
             "text_sha256": hashlib.sha256(text.caption.encode()).hexdigest(),
         }

@@ -52,8 +52,7 @@ class CaptionOptions:
 
     job: str
     captioner: CaptionerOptions
-    prompts: str
-    """Name or path of the prompt library."""
+    prompts: Library
     rule: SimilarityRule
     policy: ReviewPolicy
     desk: DeskOptions = DeskOptions()
@@ -89,7 +88,7 @@ def desk_for(options: CaptionOptions) -> Desk:
 def planner_for(options: CaptionOptions) -> Planner:
     """What gives each upload its questions and its record's id; loads the captioner on first use."""
     info = captioner_for(options.captioner).captioner.info
-    return Planner(Library.load(options.prompts), info, options.desk.sampling, options.policy.version)
+    return Planner(options.prompts, info, options.desk.sampling, options.policy.version)
 
 
 def forget(job: str) -> None:

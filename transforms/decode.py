@@ -9,7 +9,9 @@ from typing import Any
 
 from schemas.codec import Decoder, WireFormat
 from transforms.captioner.prompts import Library
-from transforms.errors import EventInvalid, UnsupportedLanguage, UnsupportedTask
+from transforms.captioner.prompts.template import QUESTION_CHARS, single_line
+from transforms.errors import EventInvalid
+from transforms.languages import normalise_language
 from transforms.values import Decoded, Deletion, KafkaRecord, Task, Upload
 
 MERCHANT_HEADER = "merchant"
@@ -22,23 +24,14 @@ MAX_ATTRIBUTE = 4096
 _FIRST_MS, _LAST_MS = -62_135_596_800_000, 253_402_300_799_999
 """Of the years 1 to 9999: what Avro's timestamps are in Python and in most databases."""
 
-_CHINESE = {
-    "zh": "zh-Hans",
-    "zh-cn": "zh-Hans",
-    "zh-sg": "zh-Hans",
-    "zh-tw": "zh-Hant",
-    "zh-hk": "zh-Hant",
-    "zh-mo": "zh-Hant",
-}
-
 
 @dataclass(frozen=True)
 class DecodeEvent:
     """`KafkaRecord` → `Decoded` or `Deletion`. Raises only `InputError`."""
 
     wire: WireFormat = field(default_factory=WireFormat)
-    prompts: str = "default"
-    """Prompt library: tasks and languages it does not have are refused before anything is fetched."""
+    prompts: Library = field(default_factory=Library.load)
+    """Tasks and languages it does not have are refused before anything is fetched."""
 
     def __call__(self, record: KafkaRecord) -> Decoded | Deletion:
         """Decode one record."""
@@ -49,10 +42,6 @@ class DecodeEvent:
     @cached_property
     def _decoder(self) -> Decoder:
         return Decoder("image_upload", self.wire)
-
-    @cached_property
-    def _library(self) -> Library:
-        return Library.load(self.prompts)
 
     def __getstate__(self) -> dict[str, Any]:
         return {"wire": self.wire, "prompts": self.prompts}
@@ -81,18 +70,15 @@ class DecodeEvent:
                     f"a value {MAX_ATTRIBUTE}"
                 )
         task = Task(value["task"])
-        served = self._library.tasks()
-        if task.value not in served:
-            raise UnsupportedTask(
-                f"task `{task}` is not served; this prompt library serves {', '.join(sorted(served))}"
-            )
+        languages = self._languages(value["languages"], task)
+        _check_question(task, value["question"])
         return Upload(
             image_id,
             _moment(milliseconds(value["uploaded_at"])),
             value["merchant"],
             value["category"],
             task,
-            self._languages(value["languages"], task),
+            languages,
             tuple(sorted(attributes.items())),
             value["question"],
             uri,
@@ -100,19 +86,24 @@ class DecodeEvent:
         )
 
     def _languages(self, asked: list[str], task: Task) -> tuple[str, ...]:
-        languages = tuple(dict.fromkeys(normalise_language(tag) for tag in asked))
-        if not 0 < len(languages) <= MAX_LANGUAGES:
+        """What they are served as, so that an upload is the same whichever of two tags asks for one text."""
+        tags = dict.fromkeys(normalise_language(tag) for tag in asked)
+        if not 0 < len(tags) <= MAX_LANGUAGES:
             raise EventInvalid(
-                f"the event asks for `{len(languages)}` languages; name 1 to {MAX_LANGUAGES} BCP 47 tags "
+                f"the event asks for `{len(tags)}` languages; name 1 to {MAX_LANGUAGES} BCP 47 tags "
                 "or leave the field out"
             )
-        known = self._library.languages(task.value)
-        for language in languages:
-            if language not in known:
-                raise UnsupportedLanguage(
-                    f"language `{language}` has no prompt; there are {', '.join(f'`{t}`' for t in sorted(known))}"
-                )
-        return languages
+        return tuple(dict.fromkeys(self.prompts.language(task.value, tag) for tag in tags))
+
+
+def _check_question(task: Task, question: str | None) -> None:
+    """Of other tasks nobody reads it. One that is cut would be another question."""
+    if task is not Task.ANSWER:
+        return
+    if not single_line(question or "", QUESTION_CHARS):
+        raise EventInvalid(f"task `{task}` needs a question; set the field question")
+    if len(question or "") > QUESTION_CHARS:
+        raise EventInvalid(f"question has `{len(question or '')}` characters; at most {QUESTION_CHARS} are taken")
 
 
 def _deletion(record: KafkaRecord) -> Deletion:
@@ -143,17 +134,6 @@ def _check_merchant(merchant: str) -> None:
     """A merchant is a part of keys, joined by a control character."""
     if any(sign < " " for sign in merchant):
         raise EventInvalid(f"merchant `{ascii(merchant)[1:-1]:.80}` has a control character; leave it out")
-
-
-def normalise_language(tag: str) -> str:
-    """A BCP 47 tag in canonical case; Chinese regions become scripts, ``zh-CN`` → ``zh-Hans``."""
-    cleaned = tag.strip().replace("_", "-")
-    if cleaned.lower() in _CHINESE:
-        return _CHINESE[cleaned.lower()]
-    parts = cleaned.split("-")
-    head = parts[0].lower()
-    rest = [p.title() if len(p) == 4 else p.upper() if len(p) == 2 else p.lower() for p in parts[1:]]
-    return "-".join([head, *rest])
 
 
 def milliseconds(moment: datetime | int) -> int:

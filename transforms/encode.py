@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -12,7 +12,17 @@ from schemas.codec import Encoder, WireFormat
 from transforms import cloudevents
 from transforms.audit import Audit, common
 from transforms.origin import origin_of
-from transforms.values import Caption, Finished, Outgoing, Publication, Text, Tombstone
+from transforms.values import (
+    Caption,
+    Finished,
+    Moderation,
+    ModerationVerdict,
+    Outgoing,
+    Publication,
+    Task,
+    Text,
+    Tombstone,
+)
 from transforms.warm import cached_texts, forgotten
 
 
@@ -64,6 +74,8 @@ class Encode:
                 "frames": picture.frames,
             },
             "texts": [_text(t, reused) for t, reused in zip(caption.texts, caption.reused, strict=True)],
+            "question": upload.question if upload.task is Task.ANSWER else None,
+            "moderation_verdict": _gravest(caption.texts),
             "origin": "REUSED" if all(caption.reused) else "GENERATED",
             "duplicate_of": caption.duplicate_of,
             "hash_distance": caption.hash_distance,
@@ -89,6 +101,9 @@ def _text(text: Text, reused: bool) -> dict[str, Any]:
     return {
         "language": text.language,
         "caption": text.caption,
+        "alt_text": text.alt_text,
+        "keywords": list(text.keywords),
+        "moderation": _moderation(text.moderation),
         "truncated": text.finish_reason == "length",
         "origin": "REUSED" if reused else "GENERATED",
         "prompt_id": text.prompt_id,
@@ -104,6 +119,17 @@ def _text(text: Text, reused: bool) -> dict[str, Any]:
         "rules": list(text.rules),
         "policy_version": text.policy_version,
     }
+
+
+def _moderation(moderation: Moderation | None) -> dict[str, Any] | None:
+    return None if moderation is None else asdict(moderation)
+
+
+def _gravest(texts: Sequence[Text]) -> str:
+    """What languages that disagree come to: nobody is to see a picture because of the one that thinks it harmless."""
+    graveness = list(ModerationVerdict)
+    found = [graveness.index(text.moderation.verdict) for text in texts if text.moderation is not None]
+    return graveness[max(found)].value if found else "UNKNOWN"
 
 
 def public_uri(uri: str | None) -> str | None:

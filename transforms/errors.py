@@ -21,6 +21,8 @@
     │   ├── ImageCorrupt            image_corrupt
     │   ├── PromptTooLong           prompt_too_long
     │   ├── CaptionRejected         caption_rejected            retryable
+    │   ├── AnswerRefused           answer_refused              retryable
+    │   ├── AnswerUnparsable        answer_unparsable           retryable
     │   ├── CaptionFailed           caption_failed              retryable
     │   ├── RecordTooLarge          record_too_large
     │   └── StageFailed             stage_failed                retryable
@@ -90,7 +92,7 @@ class UnknownSchema(InputError):
 
 
 class EventInvalid(InputError):
-    """The event decodes but breaks its contract: no image id, no picture, two pictures, a deletion without key.
+    """The event decodes but breaks its contract: no image id, no picture, two pictures, ANSWER without a question.
 
     The message says which field. Mend the producer and upload again: the same bytes fail again.
     """
@@ -226,6 +228,28 @@ class CaptionRejected(InputError):
     """
 
     code = "caption_rejected"
+    retryable = True
+
+
+class AnswerRefused(InputError):
+    """The model would not answer about this picture. It is no verdict: nobody has said that it is harmless.
+
+    Have a person look at the picture. Where it happens often, mend the prompt (--prompts) or take another model, and
+    redrive; the audit topic has what the model said.
+    """
+
+    code = "answer_refused"
+    retryable = True
+
+
+class AnswerUnparsable(InputError):
+    """What the model wrote is not the JSON that its prompt asked for, in any attempt.
+
+    The audit topic has every answer. Mend the prompt (--prompts) so that the model writes the object of docs/prompts.md
+    and nothing around it, or raise its `max_new_tokens` where the answers are cut off; then redrive.
+    """
+
+    code = "answer_unparsable"
     retryable = True
 
 

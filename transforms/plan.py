@@ -38,7 +38,7 @@ class Planner:
         questions = []
         for language in upload.languages:
             prompt = self._library.render(upload.category, upload.task.value, language, attributes, upload.question)
-            parts = (prompt.digest(), language, *self._maker)
+            parts = (prompt.digest(), prompt.language, *self._maker)
             questions.append(Question(prompt, hashlib.sha256("\x1f".join(parts).encode()).hexdigest()))
         return tuple(questions)
 

@@ -6,6 +6,9 @@ another one, so that what it still owes to an image that shows another picture n
 for each other: where an image changes its picture twice within a moment its captions may come out in another order
 than its uploads, and the larger source offset is the newer.
 
+Tasks that reuse an answer on equal bytes only have keys of their own. A near copy would lead a group for them, and then
+draw to it what could have had the text of the group that it is near to. A deletion is told to these keys as well.
+
 Measured on 289 photos with twelve copies each: of 4 parts the largest gets 34 % of the pictures and 0.6 % of the copies
 miss their original's part; of 16 parts 13 % and 1.6 %.
 """
@@ -17,6 +20,7 @@ from dataclasses import dataclass, replace
 
 from transforms.errors import ConfigInvalid
 from transforms.index.showings import image_word
+from transforms.similarity import exact_only
 from transforms.values import Arrival, Candidate, Deletion, Fingerprint
 
 MOST_PARTS = 64
@@ -26,7 +30,7 @@ _BYTE = 3
 
 @dataclass(frozen=True, slots=True)
 class ByScope:
-    """`Arrival` → (scope, `Arrival`), once or, where a merchant is split, once for each part."""
+    """`Arrival` → (scope, `Arrival`), and a word of it to the other scopes that must know."""
 
     splits: tuple[tuple[str, int], ...] = ()
     """Merchants with the number of their parts."""
@@ -44,23 +48,27 @@ class ByScope:
         """The arrival under its key; a word of it under the others."""
         merchant = scope_of(arrival)
         parts = dict(self.splits).get(merchant, 1)
-        if parts == 1:
-            yield merchant, arrival
-            return
         candidate, deletion, known = arrival.candidate, arrival.deletion, arrival.known
         if known is not None:
-            yield f"{merchant}\x1f{_part(known.texts[0].fingerprint, parts)}/{parts}", arrival
-            return
-        if candidate is not None:
-            home = _part(candidate.fingerprint, parts)
-            upload = candidate.upload
+            home = _part(known.texts[0].fingerprint, parts)
+            yield _key(merchant, home, parts, exact_only(known.task)), arrival
+        elif candidate is not None:
+            home, upload = _part(candidate.fingerprint, parts), candidate.upload
             word = Deletion(replace(candidate.record, value=None), upload.image_id, merchant, upload.task)
             told = Arrival(deletion=word, is_told=True)
-        else:
-            home = 0 if deletion is None else image_word(deletion.image_id) % parts
-            told = replace(arrival, is_told=True)
-        for part in range(parts):
-            yield f"{merchant}\x1f{part}/{parts}", arrival if part == home else told
+            for part in range(parts):
+                yield _key(merchant, part, parts, exact_only(upload.task)), arrival if part == home else told
+        elif deletion is not None:
+            home, told = image_word(deletion.image_id) % parts, replace(arrival, is_told=True)
+            for part in range(parts):
+                yield _key(merchant, part, parts, False), arrival if part == home else told
+                yield _key(merchant, part, parts, True), told
+
+
+def _key(merchant: str, part: int, parts: int, is_exact: bool) -> str:
+    """No merchant has a control character."""
+    key = merchant if parts == 1 else f"{merchant}\x1f{part}/{parts}"
+    return f"{key}\x1f=" if is_exact else key
 
 
 def _part(mark: Fingerprint, parts: int) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 
-from transforms.answer import asked_of, caption_of, is_sampled, seed_of
+from transforms.answer import answer_of, asked_of, caption_of, is_sampled, seed_of
 from transforms.captioner.api import CaptionRequest
 from transforms.dead_letter import dead_letter
 from transforms.errors import InputError
@@ -14,7 +14,7 @@ from transforms.ledger import LEDGER
 from transforms.means import STAGE, Means, Output
 from transforms.metrics import count
 from transforms.plan import Question, event_id
-from transforms.review import Asked, Verdict, review
+from transforms.review import Asked, passes
 from transforms.values import Candidate, Deletion, GroupState, KnownTexts, Refusal, Task, Text, Tombstone
 
 REPLACED = "replaced"
@@ -180,7 +180,7 @@ class Serving:
             count("cache_of_another_model")
             return False
         asked = Asked(text.language, task.value, finish_reason=text.finish_reason)
-        if review(text.caption, asked, policy).verdict is not Verdict.PASSED:
+        if not passes(answer_of(text), asked, policy):
             count("cache_refused")
             return False
         return True
@@ -193,8 +193,8 @@ class Serving:
         found = cache.get(candidate.upload.merchant, candidate.picture.sha256, questions)
         by_key = {question.reuse_key: question for question in questions}
         asked = (asked_of(by_key[text.reuse_key], candidate.upload.task, text.finish_reason) for text in found)
-        rulings = (review(text.caption, one, self.means.policy) for text, one in zip(found, asked, strict=True))
-        passed = [text for text, ruling in zip(found, rulings, strict=True) if ruling.verdict is Verdict.PASSED]
+        policy = self.means.policy
+        passed = [text for text, one in zip(found, asked, strict=True) if passes(answer_of(text), one, policy)]
         for text in passed:
             self.group.add_text(text)
         return bool(passed)

@@ -24,6 +24,57 @@ class Task(StrEnum):
     UNKNOWN = "UNKNOWN"
 
 
+class ModerationVerdict(StrEnum):
+    """What a model says of a picture that is to be moderated, from harmless to grave."""
+
+    SAFE = "SAFE"
+    SENSITIVE = "SENSITIVE"
+    """A person should look at it."""
+    VIOLATION = "VIOLATION"
+
+
+class Reason(StrEnum):
+    """What a picture is found to show."""
+
+    NUDITY = "NUDITY"
+    SEXUAL = "SEXUAL"
+    VIOLENCE = "VIOLENCE"
+    GORE = "GORE"
+    WEAPON = "WEAPON"
+    DRUGS = "DRUGS"
+    TOBACCO = "TOBACCO"
+    GAMBLING = "GAMBLING"
+    HATE = "HATE"
+    POLITICS = "POLITICS"
+    SELF_HARM = "SELF_HARM"
+    MINOR = "MINOR"
+    """A child where none should be."""
+    CONTACT = "CONTACT"
+    """Contact data, a code to scan."""
+    OTHER = "OTHER"
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """Where in a picture: thousandths of the upright picture's width and height, from its upper left corner."""
+
+    reason: Reason
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+
+@dataclass(frozen=True, slots=True)
+class Moderation:
+    """An answer to MODERATE, but for its explanation in words."""
+
+    verdict: ModerationVerdict
+    reasons: tuple[Reason, ...]
+    """Without repeats; empty when and only when it is safe."""
+    regions: tuple[Region, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Header:
     """A Kafka record header."""
@@ -270,6 +321,7 @@ class Text:
     reuse_key: str
     language: str
     caption: str
+    """The text; for MODERATE the explanation, for INDEX the description, for ANSWER the answer."""
     finish_reason: str
     """``stop`` or ``length``."""
     prompt_id: str
@@ -297,7 +349,12 @@ class Text:
     verdict: str = "PASSED"
     """A `transforms.review.Verdict`."""
     written: str = ""
-    """What the model wrote, where ``caption`` is what redaction left of it: for the audit only."""
+    """What the model wrote, where that is more than what is published: for the audit only."""
+    alt_text: str | None = None
+    keywords: tuple[str, ...] = ()
+    """Of INDEX."""
+    moderation: Moderation | None = None
+    """Of MODERATE."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,11 @@ from transforms.errors import CaptionerBroken, CaptionFailed, JobError
 from transforms.group import Case, Request
 from transforms.metrics import count
 from transforms.plan import Question
-from transforms.review.policy import SPANS
+from transforms.review import Verdict
+from transforms.review.answers import REFUSAL
+from transforms.review.policy import SPANS, UNPARSABLE
 from transforms.serving import Serving
-from transforms.values import Candidate, Deletion, Text
+from transforms.values import Candidate, Deletion, Task, Text
 
 
 class Visit(Serving):
@@ -104,7 +106,10 @@ class Visit(Serving):
         judged = judge(request, generation, self.means.policy, self.means.rule, self.means.inflight.captioner.info)
         count("generations")
         count("texts_refused", len(judged.refusals))
-        count("texts_redacted", sum(bool(text.written) for text in judged.accepted))
+        for broken in judged.refused.values():
+            count("answers_refused", REFUSAL in broken)
+            count("answers_unparsable", UNPARSABLE in broken)
+        count("texts_redacted", sum(text.verdict == Verdict.REDACTED for text in judged.accepted))
         count("tokens_in", sum(c.input_tokens for c in generation.completions))
         count("tokens_out", sum(c.output_tokens for c in generation.completions))
         request.refusals += judged.refusals
@@ -158,15 +163,18 @@ class Visit(Serving):
         streak.cause = failure.cause
         self.out.extend(request.refusals)
         self._do_without(request.case, failure, request.attempt + 1, refused)
-        if failure.cause is not None and not self._is_of_picture(refused):
+        if failure.cause is not None and not self._is_of_picture(request.case.candidate.upload.task, refused):
             outcomes.add(failure.cause, failure.detail)
 
-    def _is_of_picture(self, refused: Mapping[Question, tuple[str, ...]]) -> bool:
+    def _is_of_picture(self, task: Task, refused: Mapping[Question, tuple[str, ...]]) -> bool:
         """Whether the answers say what must not be said, and break no rule besides: then the picture shows it.
 
-        A model that is broken babbles. One shop's pictures must not stop the job of all.
+        Or they refuse to moderate: what is sent to be moderated may be what a model will not speak of. A model that is
+        broken babbles. One shop's pictures must not stop the job of all.
         """
         named = {"instruction", *SPANS, *(words.name for words in self.means.policy.classes)}
+        if task is Task.MODERATE:
+            named.add(REFUSAL)
         return bool(refused) and all(named.issuperset(rules) for rules in refused.values())
 
     def _do_without(

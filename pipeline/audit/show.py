@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pipeline.audit.story import Story, Told, is_generated
-from pipeline.inspect.said import picture, said
+from pipeline.inspect.said import picture, said, words_of
 from pipeline.report.words import duration
 from pipeline.terminal import printable
 from transforms.cloudevents import moment
@@ -47,7 +47,7 @@ def _lines(one: Told) -> Iterator[str]:
         yield _field("event", f"{value['event_id']}, run {value['run_id']}{', a replay' if value['is_replay'] else ''}")
         for text in value["texts"]:
             mark = "  (no audit record)" if text["language"] in one.unaudited else ""
-            yield _field(text["language"], f"{text['verdict']} {text['caption']}{mark}")
+            yield _field(text["language"], f"{text['verdict']} {words_of(text)}{mark}")
     elif entry.kind == "dead letter" and value is not None and "code" in value:
         yield _field("of", f"{entry.source}, run {value['run_id']}")
         yield _field("says", f"{value['message']} ({'retryable' if value['retryable'] else 'not retryable'})")

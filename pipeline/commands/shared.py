@@ -70,7 +70,7 @@ def add_job(command: argparse.ArgumentParser) -> None:
     add_reuse(command, group)
     group = add_captioner(command)
     add_model_pixels(group)
-    group.add_argument("--prompts", help="prompt library: `default`, `tiny` or a TOML file")
+    group.add_argument("--prompts", help="prompt library: `default`, `alt_text`, `tiny` or a TOML file")
     group.add_argument("--policy", default="default", help="what texts must be: `default` or a TOML file")
     group.add_argument("--max-attempts", type=int, help="answers before a dead letter (default: the policy's, 3)")
 
@@ -136,6 +136,7 @@ def job_config(arguments: argparse.Namespace) -> Config:
     """What `add_topics`, `add_uploads` and `add_job` were told. Raises `ConfigInvalid`."""
     from pipeline.commands.uploads import uploads
     from pipeline.config import Config, Topics
+    from transforms.captioner.prompts import Library
     from transforms.review import load_policy
 
     return Config(
@@ -148,7 +149,7 @@ def job_config(arguments: argparse.Namespace) -> Config:
         fetch=fetch_limits(arguments),
         inspect=inspection(arguments),
         captioner=captioner(arguments),
-        prompts=arguments.prompts or ("tiny" if arguments.model == "tiny" else "default"),
+        prompts=Library.load(arguments.prompts or ("tiny" if arguments.model == "tiny" else "default")),
         review=replace(load_policy(arguments.policy), **given({"max_attempts": arguments.max_attempts})),
         audit_texts=arguments.audit_texts,
         **reuse(arguments),

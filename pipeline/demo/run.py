@@ -25,6 +25,7 @@ from pipeline.local.kafka import LocalKafka
 from pipeline.progress import Progress
 from pipeline.runners.embedded import run_embedded
 from transforms.captioner.api import CaptionerOptions
+from transforms.captioner.prompts import Library
 from transforms.fetch import FetchLimits
 from transforms.inflight import captioner_for
 from transforms.values import Header, Outgoing
@@ -53,7 +54,7 @@ def run_demo(seed: int, report: str, as_json: bool) -> int:
             uploads_wire=WIRE,
             fetch=FetchLimits(file_root=folder),
             captioner=CAPTIONER,
-            prompts="tiny",
+            prompts=Library.load("tiny"),
         )
         with Progress("Captioning", len(script)):
             run_embedded(config, resolve(kafka, uploads))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -144,6 +144,9 @@ class Reader:
             {
                 "language": text.language,
                 "caption": text.caption,
+                "alt_text": text.alt_text,
+                "keywords": list(text.keywords),
+                "moderation": None if text.moderation is None else asdict(text.moderation),
                 "verdict": text.verdict,
                 "model": f"{text.model} {text.model_revision}".strip(),
                 "policy_version": text.policy_version,

@@ -30,9 +30,21 @@ def picture(value: Mapping[str, Any]) -> str:
     return f"{image['format']} of {image['bytes']:,} bytes, sha256 {image['sha256'][:12]}"
 
 
+def words_of(text: Mapping[str, Any]) -> str:
+    """A text with what its task says besides."""
+    told, moderation = str(text["caption"]), text["moderation"]
+    if moderation is not None:
+        reasons = f" ({', '.join(moderation['reasons'])})" if moderation["reasons"] else ""
+        told = f"{moderation['verdict']}{reasons}: {told}"
+    keywords = f" [{', '.join(text['keywords'])}]" if text["keywords"] else ""
+    beside = f" (alt: {text['alt_text']})" if text["alt_text"] else ""
+    return f"{told}{keywords}{beside}"
+
+
 def _upload(value: Mapping[str, Any]) -> str:
     asked = f"{value['task']} in {', '.join(value['languages'])}"
-    return f"asks {asked}; {picture(value)}"
+    question = f" to “{cut(value['question'])}”" if value["task"] == "ANSWER" and value["question"] else ""
+    return f"asks {asked}{question}; {picture(value)}"
 
 
 def _answer(value: Mapping[str, Any]) -> str:
@@ -45,7 +57,7 @@ def _answer(value: Mapping[str, Any]) -> str:
 
 
 def _caption(value: Mapping[str, Any]) -> str:
-    texts = " | ".join(f"{text['language']}: {cut(text['caption'])}" for text in value["texts"])
+    texts = " | ".join(f"{text['language']}: {cut(words_of(text))}" for text in value["texts"])
     of = f" from {value['duplicate_of']}" if value["duplicate_of"] else ""
     flags = f" [{', '.join(value['flags'])}]" if value["flags"] else ""
     return f"{value['origin']}{of}{flags}; {texts}"
@@ -60,7 +72,7 @@ def _letter(value: Mapping[str, Any]) -> str:
 
 
 def _cached(value: Mapping[str, Any]) -> str:
-    texts = " | ".join(f"{text['language']}: {cut(text['caption'])}" for text in value["texts"])
+    texts = " | ".join(f"{text['language']}: {cut(words_of(text))}" for text in value["texts"])
     return f"{value['task']}; {texts}"
 
 

@@ -36,6 +36,11 @@ def outputs() -> Iterator[Output]:
         yield from _read(part)
 
 
+def task_outputs() -> dict[str, Any]:
+    """Outputs by task and language: what is `good`, and pairs of a rule and what is bad by it."""
+    return tomllib.loads(Path(__file__).with_name("task_outputs.toml").read_text("utf-8"))
+
+
 def missed() -> Iterator[Output]:
     """Bad ones that are known to pass."""
     for language, texts in _content()["missed"].items():

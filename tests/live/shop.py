@@ -15,6 +15,7 @@ from pipeline.kafka.produce import send
 from pipeline.runners.embedded import run_embedded
 from schemas.codec import Decoder, Encoder
 from transforms.captioner.api import CaptionerOptions
+from transforms.captioner.prompts import Library
 from transforms.captioner.tiny import products
 from transforms.values import Header, KafkaRecord, Outgoing
 
@@ -78,7 +79,7 @@ class Shop:
 
     def config(self, **changes: Any) -> Config:
         """The job's configuration."""
-        base = {"captioner": FAKE, "prompts": "tiny", **self.options, **changes}
+        base = {"captioner": FAKE, "prompts": Library.load("tiny"), **self.options, **changes}
         return Config(kafka=self.kafka, uploads=self.uploads, topics=self.topics, **base)
 
     def run(self, **changes: Any) -> dict[str, int]:
@@ -105,11 +106,11 @@ class Shop:
         return read_topic(self.kafka, self.names[name])
 
 
-def prompt_file(folder: Path, text: str) -> str:
+def prompt_file(folder: Path, text: str) -> Library:
     """A prompt library with one English prompt."""
     path = folder / "prompts.toml"
     path.write_text(
         f'version = "t"\n[[prompt]]\nid = "t-en"\ntask = "DESCRIBE"\ncategory = "*"\nlanguage = "en"\n'
         f"text = '''{text}'''\nmax_new_tokens = 32\n"
     )
-    return str(path)
+    return Library.load(str(path))

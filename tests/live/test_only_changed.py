@@ -10,6 +10,7 @@ from pipeline.local.kafka import LocalKafka
 from transforms import inflight
 from transforms.captioner.api import CaptionerInfo, CaptionerOptions
 from transforms.captioner.fake import FakeCaptioner
+from transforms.captioner.prompts import Library
 from transforms.inflight import Inflight
 
 pytestmark = pytest.mark.broker
@@ -29,11 +30,11 @@ def uploaded(shop: Shop, **more: object) -> None:
         shop.upload({"image_id": f"a{n}", **event}, {"image_id": f"b{n}", **event, "image": near_copy(png)})
 
 
-def library(folder: Path, shoes: str) -> str:
+def library(folder: Path, shoes: str) -> Library:
     path = folder / "prompts.toml"
     every = PROMPT.format(id="any", category="*", text="Describe it.")
     path.write_text('version = "1"\n' + every + PROMPT.format(id="shoes", category="shoes", text=shoes))
-    return str(path)
+    return Library.load(str(path))
 
 
 def written(shop: Shop) -> list[int]:

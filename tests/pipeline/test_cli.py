@@ -13,6 +13,7 @@ import pytest
 from pipeline.cli import main, parser
 from pipeline.commands.shared import job_config, wire_format
 from pipeline.config import Config
+from transforms.captioner.prompts import Library
 from transforms.errors import ConfigInvalid
 
 ROOT = Path(__file__).parents[2]
@@ -47,6 +48,10 @@ def test_help_shows_an_example_and_imports_nothing_heavy() -> None:
         (["--to", "committed"], "`committed` is neither earliest, latest nor an ISO 8601 time; mend --to"),
         (["--run-id", "a b"], "run id `a b` is not 1 to 64 of"),
         (["--slots", "0"], "slots `0` must be at least 1; mend --slots"),
+        (
+            ["--prompts", "none.toml"],
+            "prompt library `none.toml` cannot be read (No such file or directory); --pro",
+        ),
         (["--policy", "none.toml"], "policy `none.toml` cannot be read (No such file or directory); --policy takes"),
         (["--max-attempts", "0"], "max attempts `0` must be at least 1; mend --max-attempts"),
         (["--file-root", "here"], "file root `here` is not an absolute path; mend --file-root"),
@@ -95,7 +100,7 @@ def test_options_reach_the_configuration() -> None:
         )
     )
     assert (config.similarity.max_hash_distance, config.similarity.max_colour_distance) == (4, 3)
-    assert (config.captioner.model, config.captioner.slots, config.prompts) == ("/m", 4, "default")
+    assert (config.captioner.model, config.captioner.slots, config.prompts) == ("/m", 4, Library.load("default"))
     assert config.is_replay
 
 

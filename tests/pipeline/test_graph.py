@@ -13,6 +13,7 @@ from pipeline.graph import build
 from pipeline.kafka.replay import ReadUploads
 from pipeline.kafka.span import Span
 from transforms.caption import CaptionOptions
+from transforms.captioner.prompts import Library
 from transforms.coders import AvroCoder
 
 STEPS = [
@@ -39,7 +40,7 @@ STEPS = [
 
 def _pipeline(**changes: Any) -> beam.Pipeline:
     pipeline = beam.Pipeline(runner=FnApiRunner())
-    config = Config(prompts="tiny", **changes)
+    config = Config(prompts=Library.load("tiny"), **changes)
     build(pipeline | "Read uploads" >> ReadUploads(config.kafka, [Span("t", 0, 0, 5)]), config)
     return pipeline
 

@@ -44,6 +44,12 @@ TEXT = {
     "rules": ["too_long"],
     "policy_version": "1",
     "mean_logprob": -0.25,
+    "keywords": ["杯子", "red mug"],
+    "moderation": {
+        "verdict": "SENSITIVE",
+        "reasons": ["WEAPON", "OTHER"],
+        "regions": [{"reason": "WEAPON", "left": 10, "top": 200, "right": 500, "bottom": 1000}],
+    },
 }
 
 TOPIC_VALUES: dict[str, dict[str, Any]] = {
@@ -88,6 +94,8 @@ TOPIC_VALUES: dict[str, dict[str, Any]] = {
         "flags": ["audited", "audit_disagrees"],
         "model": "tiny",
         "model_revision": "r1",
+        "question": "这是什么？",
+        "moderation_verdict": "SENSITIVE",
     },
     "audit": {
         "audit_id": "0e6a3f0c-51a5-5c1a-9d2f-0d1c1d8f2f11",

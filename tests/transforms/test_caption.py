@@ -27,6 +27,7 @@ from transforms.caption import (
 )
 from transforms.captioner.api import CaptionerOptions, CaptionRequest, RenderedPrompt
 from transforms.captioner.fake import FakeCaptioner, Script
+from transforms.captioner.prompts import Library
 from transforms.errors import CaptionerBroken
 from transforms.inflight import Inflight, close_all, preload
 from transforms.review import ReviewPolicy
@@ -63,14 +64,14 @@ def _clean() -> Iterator[None]:
 
 
 @pytest.fixture
-def prompts(tmp_path: Any) -> str:
+def prompts(tmp_path: Any) -> Library:
     path = tmp_path / "prompts.toml"
     path.write_text(PROMPTS, "utf-8")
-    return str(path)
+    return Library.load(str(path))
 
 
 def options_for(
-    job: str, prompts: str, script: Script | None = None, gate: threading.Event | None = None, slots: int = 8
+    job: str, prompts: Library, script: Script | None = None, gate: threading.Event | None = None, slots: int = 8
 ) -> tuple[CaptionOptions, FakeCaptioner]:
     fake = FakeCaptioner(slots, script=script, gate=gate)
     captioner = CaptionerOptions(kind="fake", model=job, slots=slots)
@@ -139,12 +140,12 @@ def check_shop(seen: list[Any], fake: FakeCaptioner) -> None:
     assert fake.submitted == 66
 
 
-def test_bounded_shop_ends_with_exact_counts(prompts: str) -> None:
+def test_bounded_shop_ends_with_exact_counts(prompts: Library) -> None:
     options, fake = options_for("shop", prompts, fail_six)
     check_shop(run(shop(), options), fake)
 
 
-def test_jobs_run_side_by_side(prompts: str) -> None:
+def test_jobs_run_side_by_side(prompts: Library) -> None:
     fakes: dict[str, FakeCaptioner] = {}
 
     def one(job: str) -> None:
@@ -161,7 +162,7 @@ def test_jobs_run_side_by_side(prompts: str) -> None:
     assert len(fakes) == 3
 
 
-def test_desks_are_kept_by_job(prompts: str) -> None:
+def test_desks_are_kept_by_job(prompts: Library) -> None:
     options, _ = options_for("a", prompts)
     desk = desk_for(options)
     assert desk_for(options) is desk
@@ -172,7 +173,7 @@ def test_desks_are_kept_by_job(prompts: str) -> None:
     forget("b")
 
 
-def test_a_desk_does_not_keep_a_captioner_that_broke(prompts: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_desk_does_not_keep_a_captioner_that_broke(prompts: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     def gone(request: CaptionRequest, _: RenderedPrompt) -> CaptionerBroken:
         return CaptionerBroken("the card is gone")
 
@@ -188,7 +189,7 @@ def test_a_desk_does_not_keep_a_captioner_that_broke(prompts: str, monkeypatch: 
     forget("gone")
 
 
-def test_outputs_have_their_tags(prompts: str) -> None:
+def test_outputs_have_their_tags(prompts: Library) -> None:
     def script(request: CaptionRequest, _: RenderedPrompt) -> str | None:
         return "!" * 40 if request.image == b"bad" else None
 
@@ -205,21 +206,21 @@ def test_outputs_have_their_tags(prompts: str) -> None:
     assert kinds == {Refusal: 3, DeadLetter: 1, Caption: 1, Tombstone: 1}
 
 
-def test_more_pictures_than_room_in_one_bundle(prompts: str) -> None:
+def test_more_pictures_than_room_in_one_bundle(prompts: Library) -> None:
     options, fake = options_for("room", prompts, slots=2)
     seen = run([assignment(candidate(f"i{n}", offset=n), f"g{n}") for n in range(50)], options)
     assert len(seen) == 50
     assert fake.max_in_flight <= 4
 
 
-def test_broken_captioner_stops_the_pipeline(prompts: str) -> None:
+def test_broken_captioner_stops_the_pipeline(prompts: Library) -> None:
     options, _ = options_for("broken", prompts, lambda *_: RuntimeError("CUDA error"))
     with pytest.raises(Exception, match=r"captioner|uploads failed alike"):
         run([assignment(candidate(f"i{n}", offset=n), f"g{n}") for n in range(400)], options)
     assert len(_seen["broken"]) <= 200
 
 
-def test_stream_in_steps(prompts: str) -> None:
+def test_stream_in_steps(prompts: Library) -> None:
     gate = threading.Event()
     gate.set()
     options, fake = options_for("stream", prompts, gate=gate)
@@ -297,7 +298,7 @@ class Window:
         return 10_000.0
 
 
-def test_timers_are_set_and_cleared(prompts: str) -> None:
+def test_timers_are_set_and_cleared(prompts: Library) -> None:
     gate = threading.Event()
     options, _ = options_for("timers", prompts, gate=gate)
     stage = CaptionImage(options, clock=lambda: 1000.0)
@@ -324,7 +325,7 @@ def test_timers_are_set_and_cleared(prompts: str) -> None:
 
 
 @pytest.mark.parametrize(("timestamp", "seen"), [(1001.0, 1001.0), (999.0, 1000.0), (-5e9, 1000.0)])
-def test_texts_are_kept_from_the_upload_on_or_from_now(prompts: str, timestamp: float, seen: float) -> None:
+def test_texts_are_kept_from_the_upload_on_or_from_now(prompts: Library, timestamp: float, seen: float) -> None:
     """Else those of uploads that name an old time of their own would be forgotten before a copy comes."""
     options, _ = options_for("kept", prompts)
     stage = CaptionImage(options, clock=lambda: 1000.0)
@@ -337,7 +338,7 @@ def test_texts_are_kept_from_the_upload_on_or_from_now(prompts: str, timestamp: 
     forget("kept")
 
 
-def test_poll_that_finishes_clears_both_timers(prompts: str) -> None:
+def test_poll_that_finishes_clears_both_timers(prompts: Library) -> None:
     options, _ = options_for("clears", prompts)
     stage = CaptionImage(options, clock=lambda: 1000.0)
     stage.setup()

@@ -1,6 +1,7 @@
 import io
 import pickle
 import pickletools
+from dataclasses import replace
 
 import pytest
 from apache_beam import coders
@@ -12,7 +13,19 @@ from PIL import Image
 
 from schemas.state import VERSION
 from transforms.coders import CROSSING, AvroCoder
-from transforms.values import Arrival, Candidate, Fetched, GroupState, Inspected, KafkaRecord, Role
+from transforms.values import (
+    Arrival,
+    Candidate,
+    Fetched,
+    GroupState,
+    Inspected,
+    KafkaRecord,
+    Moderation,
+    ModerationVerdict,
+    Reason,
+    Region,
+    Role,
+)
 
 VALUES = state_values()
 EVERY = pytest.mark.parametrize("cls", CROSSING, ids=lambda cls: cls.__name__)
@@ -24,6 +37,23 @@ def test_values_come_back_equal(cls: type) -> None:
     back = coder.decode(coder.encode(VALUES[cls]))
     assert back == VALUES[cls]
     assert type(back) is cls
+
+
+def test_answers_of_all_tasks_come_back_equal() -> None:
+    gun = Region(Reason.WEAPON, 0, 1, 2, 1000)
+    texts = (
+        replace(samples.text(), keywords=("杯子", "red mug"), alt_text="A mug"),
+        replace(samples.text(), moderation=Moderation(ModerationVerdict.SAFE, (), ())),
+        replace(
+            samples.text(),
+            moderation=Moderation(ModerationVerdict.VIOLATION, (Reason.WEAPON, Reason.OTHER), (gun, gun)),
+            written='{"verdict": …}',
+        ),
+    )
+    coder = AvroCoder(GroupState)
+    back = coder.decode(coder.encode(GroupState(texts)))
+    assert back == GroupState(texts)
+    assert type(back.texts[2].moderation.regions[0].reason) is Reason
 
 
 @EVERY

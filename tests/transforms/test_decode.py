@@ -7,7 +7,8 @@ import pytest
 from data.samples import record
 
 from schemas.codec import FOLDER, Encoder, WireFormat
-from transforms.decode import DecodeEvent, milliseconds, normalise_language
+from transforms.captioner.prompts import Library
+from transforms.decode import DecodeEvent, milliseconds
 from transforms.errors import EventInvalid, InputError
 from transforms.values import Decoded, Deletion, KafkaRecord, Task, Upload
 
@@ -65,6 +66,11 @@ GOOD = [
     ({"image_id": "图" * 256}, "image_id", "图" * 256),
     ({"languages": ["zh-CN", "zh", "EN"]}, "languages", ("zh-Hans", "en")),
     ({"languages": ["en"] * 1000}, "languages", ("en",)),
+    ({"languages": ["en-US", "zh-TW", "en-GB", "zh_Hant_HK", "en"]}, "languages", ("en", "zh-Hant")),
+    ({"task": "MODERATE", "languages": ["zh-CN"]}, "task", Task.MODERATE),
+    ({"task": "INDEX"}, "languages", ("zh-Hans", "en")),
+    ({"task": "ANSWER", "question": "?" * 300}, "question", "?" * 300),
+    ({"task": "INDEX", "question": "?" * 5000}, "question", "?" * 5000),  # nobody reads it
     ({"attributes": {f"a{n:02}": "v" * 4096 for n in range(64)}}, "merchant", ""),
     ({"uploaded_at": datetime(1960, 1, 1, tzinfo=UTC)}, "uploaded_at_ms", -315_619_200_000),
     ({"uploaded_at": -1}, "uploaded_at_ms", -1),
@@ -94,15 +100,20 @@ BAD = [
     (
         {"languages": ["en", "fr"]},
         "unsupported_language",
-        "language `fr` has no prompt; there are `en`, `zh-Hans`",
+        "no prompt for DESCRIBE in `fr`; the prompt library speaks `en`, `zh-Hans`, `zh-Hant`",
     ),
-    ({"languages": [""]}, "unsupported_language", "language `` has no prompt"),
-    ({"languages": ["zh-TW"]}, "unsupported_language", "language `zh-Hant` has no prompt"),
-    ({"languages": ["-"]}, "unsupported_language", "language `-`"),
-    ({"task": "MODERATE"}, "unsupported_task", "task `MODERATE` is not served"),
-    ({"task": "INDEX"}, "unsupported_task", "task `INDEX` is not served"),
-    ({"task": "ANSWER"}, "unsupported_task", "this prompt library serves DESCRIBE"),
-    ({"task": "UNKNOWN"}, "unsupported_task", "task `UNKNOWN` is not served"),
+    ({"languages": ["fr-CA"]}, "unsupported_language", "no prompt for DESCRIBE in `fr-CA`"),
+    ({"languages": [""]}, "unsupported_language", "no prompt for DESCRIBE in ``"),
+    ({"languages": ["-"]}, "unsupported_language", "no prompt for DESCRIBE in `-`"),
+    ({"languages": ["x" * 999]}, "unsupported_language", f"in `{'x' * 80}`;"),
+    ({"task": "UNKNOWN"}, "unsupported_task", "`UNKNOWN` is not served; the prompt library serves `ANSWER`, `DES"),
+    ({"task": "ANSWER"}, "event_invalid", "task `ANSWER` needs a question; set the field question"),
+    ({"task": "ANSWER", "question": " \n«»\u200b"}, "event_invalid", "task `ANSWER` needs a question"),
+    (
+        {"task": "ANSWER", "question": "?" * 301},
+        "event_invalid",
+        "question has `301` characters; at most 300 are taken",
+    ),
 ]
 
 
@@ -112,6 +123,14 @@ def test_bad_events(fields: dict[str, Any], code: str, words: str) -> None:
         DECODE(event(**fields))
     assert raised.value.code == code
     assert words in raised.value.message
+
+
+def test_tasks_that_a_library_does_not_have() -> None:
+    for task in ("MODERATE", "INDEX", "ANSWER"):
+        with pytest.raises(InputError) as raised:
+            DecodeEvent(prompts=Library.load("tiny"))(event(task=task))
+        assert raised.value.code == "unsupported_task"
+        assert raised.value.message == f"task `{task}` is not served; the prompt library serves `DESCRIBE`"
 
 
 @pytest.mark.parametrize("value", [b"", b"not avro", b"\x00\x00\x00\x00\x01", b'{"image_id": "x"}'])
@@ -158,29 +177,6 @@ def test_bad_deletions(key: bytes | None, headers: dict[str, bytes | None], word
         DECODE(record(key=key, value=None, headers=headers))
     assert raised.value.code == "event_invalid"
     assert words in raised.value.message
-
-
-@pytest.mark.parametrize(
-    ("tag", "normal"),
-    [
-        ("en", "en"),
-        ("EN", "en"),
-        (" en ", "en"),
-        ("en_us", "en-US"),
-        ("zh", "zh-Hans"),
-        ("zh-CN", "zh-Hans"),
-        ("zh_cn", "zh-Hans"),
-        ("zh-sg", "zh-Hans"),
-        ("zh-TW", "zh-Hant"),
-        ("zh-HK", "zh-Hant"),
-        ("ZH-hans", "zh-Hans"),
-        ("sr-latn-rs", "sr-Latn-RS"),
-        ("es-419", "es-419"),
-        ("", ""),
-    ],
-)
-def test_language_tags(tag: str, normal: str) -> None:
-    assert normalise_language(tag) == normal
 
 
 @pytest.mark.parametrize(

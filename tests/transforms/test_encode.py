@@ -5,10 +5,21 @@ from typing import Any
 import pytest
 from data.samples import NEW_YEAR_MS, candidate, caption, fingerprint, record, text, upload
 
-from schemas.codec import Decoder, WireFormat
+from schemas.codec import Decoder, WireFormat, load_schema
 from transforms.audit import Audit
 from transforms.encode import Encode, public_uri
-from transforms.values import Candidate, Finished, Outgoing, Picture, Tombstone
+from transforms.values import (
+    Candidate,
+    Finished,
+    Moderation,
+    ModerationVerdict,
+    Outgoing,
+    Picture,
+    Reason,
+    Region,
+    Task,
+    Tombstone,
+)
 
 NOW = 1_800_000_000.25
 EVENT = "00000000-0000-5000-8000-000000000001"
@@ -43,6 +54,8 @@ def test_the_whole_record() -> None:
     moment = datetime.fromtimestamp(NOW, UTC)
     common = {
         "alt_text": None,
+        "keywords": [],
+        "moderation": None,
         "prompt_version": "1",
         "reuse_key": "a" * 64,
         "input_tokens": 90,
@@ -102,7 +115,49 @@ def test_the_whole_record() -> None:
         "flags": ["placeholder"],
         "model": "tiny",
         "model_revision": "r1",
+        "question": None,
+        "moderation_verdict": "UNKNOWN",
     }
+
+
+def test_an_answer_says_what_was_asked() -> None:
+    asked = candidate(task=Task.ANSWER, question="What is it?")
+    assert published(asked)[1]["question"] == "What is it?"
+    assert published(candidate(question="What is it?"))[1]["question"] is None
+
+
+def test_keywords_and_alt_text() -> None:
+    made = replace(text(), alt_text="A mug", keywords=("mug", "red mug"))
+    _, value = published(source(), (made,))
+    assert (value["texts"][0]["alt_text"], value["texts"][0]["keywords"]) == ("A mug", ["mug", "red mug"])
+
+
+def test_of_verdicts_that_disagree_the_gravest_counts() -> None:
+    nude = Region(Reason.NUDITY, 10, 20, 500, 1000)
+    safe, grave = (
+        replace(text(), moderation=Moderation(ModerationVerdict.SAFE, (), ())),
+        replace(text(), moderation=Moderation(ModerationVerdict.VIOLATION, (Reason.NUDITY, Reason.MINOR), (nude,))),
+    )
+    _, value = published(source(), (safe, grave))
+    assert value["moderation_verdict"] == "VIOLATION"
+    assert [told["moderation"] for told in value["texts"]] == [
+        {"verdict": "SAFE", "reasons": [], "regions": []},
+        {
+            "verdict": "VIOLATION",
+            "reasons": ["NUDITY", "MINOR"],
+            "regions": [{"reason": "NUDITY", "left": 10, "top": 20, "right": 500, "bottom": 1000}],
+        },
+    ]
+    assert published(source(), (safe,))[1]["moderation_verdict"] == "SAFE"
+
+
+def test_the_topic_has_a_word_for_all_that_a_model_may_say() -> None:
+    schema = load_schema("caption")
+    fields = next(field for field in schema["fields"] if field["name"] == "texts")["type"]["items"]["fields"]
+    parts = next(field for field in fields if field["name"] == "moderation")["type"][1]["fields"]
+    verdicts, reasons = parts[0]["type"]["symbols"], parts[1]["type"]["items"]["symbols"]
+    assert verdicts == ["UNKNOWN", *ModerationVerdict]
+    assert reasons == ["UNKNOWN", *Reason]
 
 
 @pytest.mark.parametrize(

@@ -80,6 +80,56 @@ def test_the_key_is_deaf_to_seed_and_slots(other: dict[str, object]) -> None:
     assert planner(words).plan(upload()) == planner(words, **other).plan(upload())  # type: ignore[arg-type]
 
 
+def written(tmp_path: Path, name: str, content: str) -> Library:
+    path = tmp_path / name
+    path.write_text(content, "utf-8")
+    return Library.load(str(path))
+
+
+SHOP = """
+version = "1"
+extends = "default"
+[[prompt]]
+id = "shoes"
+task = "DESCRIBE"
+category = "shoes"
+language = "en"
+text = "Describe these shoes."
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "changes"),
+    [
+        ("these shoes", "this pair of shoes", True),
+        ("[[prompt]]", '[system]\nDESCRIBE = "Be brief."\n[[prompt]]', True),
+        ('language = "en"', 'language = "en"\nmax_new_tokens = 99', True),
+        ('version = "1"', 'version = "2"', False),  # a new version of the file is no new question
+        ('id = "shoes"', 'id = "trainers"', False),
+        ('extends = "default"', 'extends = "default"\nattributes = ["fit"]', False),
+    ],
+)
+def test_a_changed_text_is_another_question(tmp_path: Path, old: str, new: str, changes: bool) -> None:
+    asked = upload(category="shoes")
+    (before,) = planner(written(tmp_path, "a.toml", SHOP)).plan(asked)
+    (after,) = planner(written(tmp_path, "b.toml", SHOP.replace(old, new))).plan(asked)
+    assert (before.reuse_key != after.reuse_key) == changes
+    assert (event_id(asked, SHA, [before]) != event_id(asked, SHA, [after])) == changes
+
+
+def test_a_form_of_its_own_is_another_question(tmp_path: Path) -> None:
+    told = SHOP.replace("these shoes.", "them as JSON: caption and alt_text.")
+    (plain,) = planner(written(tmp_path, "a.toml", told)).plan(upload(category="shoes"))
+    (pair,) = planner(written(tmp_path, "b.toml", told + "alt_text = true")).plan(upload(category="shoes"))
+    assert plain.prompt.text == pair.prompt.text
+    assert plain.reuse_key != pair.reuse_key
+
+
+def test_a_longer_tag_that_is_served_by_a_shorter_one_is_the_same_question() -> None:
+    plan = planner(Library.load("default")).plan
+    assert plan(upload(languages=("en-US",))) == plan(upload(languages=("en",)))
+
+
 def test_same_words_in_two_languages_have_two_keys(tmp_path: Path) -> None:
     questions = planner(library(tmp_path, "Describe it.")).plan(upload(languages=("en", "zh-Hans")))
     assert questions[0].prompt.text == questions[1].prompt.text

@@ -1,23 +1,24 @@
 """Keys of Find duplicate, and a merchant that is split over several."""
 
 import random
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from data.samples import arrival, candidate, deletion, far, fingerprint
+from data.samples import arrival, candidate, deletion, far, fingerprint, record, text
 
 from transforms.errors import ConfigInvalid
 from transforms.index.decide import DuplicateIndex
 from transforms.scope import ByScope
 from transforms.similarity import CATEGORY, SimilarityRule
-from transforms.values import Arrival, Candidate, Deletion, Role, Task
+from transforms.values import Arrival, Candidate, Deletion, KnownTexts, Role, Task
 
 
 class Split:
     """The parts of a merchant; arrivals reach them in order."""
 
     def __init__(self, parts: int = 4) -> None:
-        self.by_scope = ByScope((("shop", parts),))
+        self.by_scope = ByScope((("shop", parts),) if parts > 1 else ())
         self.indexes: dict[str, DuplicateIndex] = {}
 
     def arrive(self, content: Candidate | Deletion) -> list[tuple[Role, str]]:
@@ -34,8 +35,18 @@ def part(number: int, rest: int = 0) -> Any:
 
 
 def test_the_merchant_is_the_key() -> None:
-    for content in (candidate("a", merchant="acme"), deletion("a", merchant="acme")):
-        assert list(ByScope()(arrival(content))) == [("acme", arrival(content))]
+    for task, key in [
+        (Task.DESCRIBE, "acme"),
+        (Task.INDEX, "acme"),
+        (Task.MODERATE, "acme\x1f="),
+        (Task.ANSWER, "acme\x1f="),
+    ]:
+        upload = arrival(candidate("a", merchant="acme", task=task))
+        assert list(ByScope()(upload)) == [(key, upload)]
+        read = Arrival(known=KnownTexts(record(), "acme", "a", task, (text(),)))
+        assert list(ByScope()(read)) == [(key, read)]
+    gone = arrival(deletion("a", merchant="acme"))
+    assert list(ByScope()(gone)) == [("acme", gone), ("acme\x1f=", replace(gone, is_told=True))]
     unnamed = arrival(candidate("a", merchant=""))
     assert list(ByScope()(unnamed)) == [("", unnamed)]
     assert [key for key, _ in ByScope((("", 2),))(unnamed)] == ["\x1f0/2", "\x1f1/2"]
@@ -44,7 +55,7 @@ def test_the_merchant_is_the_key() -> None:
 def test_a_split_merchant_s_upload_goes_to_one_part_and_the_others_are_told() -> None:
     upload = candidate("a", mark=part(2), task=Task.INDEX, merchant="shop")
     keys = dict(ByScope((("shop", 4),))(arrival(upload)))
-    assert list(keys) == [f"shop\x1f{number}/4" for number in range(4)]
+    assert list(keys) == [f"shop\x1f{number}/4" for number in range(4)]  # those of MODERATE and ANSWER have no INDEX
     assert keys.pop("shop\x1f2/4") == arrival(upload)
     for told in keys.values():
         word = told.deletion
@@ -61,6 +72,28 @@ def test_copies_are_found_in_their_part() -> None:
     assert role is Role.NEW_LEADER
     assert split.arrive(candidate("b", b"B", part(1), 1)) == [(Role.MEMBER, group)]
     assert split.arrive(candidate("c", b"A", part(1), 2)) == [(Role.MEMBER, group)]
+
+
+@pytest.mark.parametrize("parts", [1, 4])
+def test_what_is_judged_by_its_bytes_draws_no_copies_to_itself(parts: int) -> None:
+    shop = Split(parts)
+    ((_, group),) = shop.arrive(candidate("a", b"A", part(1)))
+    ((role, judged),) = shop.arrive(candidate("b", b"B", part(1), 1, task=Task.MODERATE))
+    assert (role, judged != group) == (Role.NEW_LEADER, True)
+    assert shop.arrive(candidate("b", b"B", part(1), 2)) == [(Role.MEMBER, group)]
+    assert shop.arrive(candidate("c", b"B", part(1), 3, task=Task.INDEX)) == [(Role.MEMBER, group)]
+    assert shop.arrive(candidate("c", b"B", part(1), 4, task=Task.MODERATE)) == [(Role.MEMBER, judged)]
+    assert shop.arrive(candidate("c", b"B", part(1), 5, task=Task.ANSWER)) == [(Role.MEMBER, judged)]
+
+
+@pytest.mark.parametrize("parts", [1, 4])
+def test_a_deletion_reaches_what_was_judged(parts: int) -> None:
+    shop = Split(parts)
+    ((_, judged),) = shop.arrive(candidate("a", b"A", part(1), task=Task.MODERATE))
+    told = shop.arrive(deletion("a", 5))
+    assert (Role.DELETION, judged) in told
+    late = shop.arrive(candidate("a", b"A", part(1), 3, task=Task.MODERATE))
+    assert [role for role, _ in late] == [Role.MEMBER]
 
 
 def test_a_group_in_another_part_hears_that_its_image_shows_another_picture() -> None:

@@ -13,6 +13,7 @@ from data.web_host import WebHost, answer, drip, picture, redirect
 
 from schemas.codec import Encoder
 from transforms.audit import Audit
+from transforms.captioner.prompts import Library
 from transforms.dead_letter import encode
 from transforms.decode import DecodeEvent
 from transforms.encode import Encode
@@ -53,7 +54,7 @@ def letters(value: bytes | None, root: Path, http: HttpLimits = HttpLimits()) ->
     """What the stages that see an address say about one event."""
     element: object = record(3, value=value)
     for name, work in (
-        ("Decode event", DecodeEvent(prompts="tiny")),
+        ("Decode event", DecodeEvent(prompts=Library.load("tiny"))),
         ("Fetch image", FetchImage(FetchLimits(str(root), http=http))),
         ("Inspect image", InspectImage(InspectLimits())),
     ):

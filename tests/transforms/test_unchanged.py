@@ -132,7 +132,7 @@ class Read:
 
 def test_the_stage_reads_once_and_lets_only_changed_uploads_through() -> None:
     captioner = CaptionerOptions(kind="fake", model="fake")
-    options = CaptionOptions("job", captioner, "tiny", SimilarityRule(), ReviewPolicy())
+    options = CaptionOptions("job", captioner, Library.load("tiny"), SimilarityRule(), ReviewPolicy())
     planner = desk_for(options)._means.planner  # what the caption stage makes its ids with
     known, new = inspected("a"), inspected("b")
     published_id = identity(known, planner).encode()

@@ -15,6 +15,7 @@ import hashlib
 import re
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Protocol
 
 from transforms.errors import ConfigInvalid
@@ -22,6 +23,32 @@ from transforms.references import check_reference
 
 KINDS = ("engine", "fake", "huggingface", "vllm")
 DTYPES = ("float32", "bfloat16")
+
+
+class Form(StrEnum):
+    """What an answer looks like; `transforms.parsing` reads it."""
+
+    PLAIN = "plain"
+    """The text itself."""
+    ALT_TEXT = "alt_text"
+    """A JSON object with a caption and an alternative text."""
+    MODERATION = "moderation"
+    """A JSON object with a verdict, its reasons, regions and an explanation."""
+    KEYWORDS = "keywords"
+    """A JSON object with keywords and a description."""
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Keys of the object; none of a plain text."""
+        return _KEYS[self]
+
+
+_KEYS = {
+    Form.PLAIN: (),
+    Form.ALT_TEXT: ("caption", "alt_text"),
+    Form.MODERATION: ("explanation", "verdict", "reasons", "regions"),
+    Form.KEYWORDS: ("description", "keywords"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +66,13 @@ class RenderedPrompt:
     max_new_tokens: int = 200
     is_general: bool = False
     """Nothing of the upload entered it: every upload of the picture with this prompt is asked the same."""
+    form: Form = Form.PLAIN
+    """How the answer is read."""
 
     def digest(self) -> str:
-        """Hex sha256 over everything that can change the answer."""
-        parts = (self.system, self.text, self.language, str(self.max_new_tokens))
+        """Hex sha256 over everything that can change the answer, or what is made of it."""
+        read = () if self.form is Form.PLAIN else (self.form.value,)
+        parts = (self.system, self.text, self.language, str(self.max_new_tokens), *read)
         return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError, Future
+from typing import Any
 
 from transforms.captioner.api import (
     CaptionerInfo,
     CaptionRequest,
     Completion,
+    Form,
     Generation,
     RenderedPrompt,
 )
@@ -21,18 +24,53 @@ Script = Callable[[CaptionRequest, RenderedPrompt], str | Exception | None]
 """What to answer instead: a text, an error (returned or raised), or None for the usual text."""
 
 _WIDE = ("zh", "yue", "ja", "ko")
+_ALT_TEXT_CHARS = 120
+_VERDICTS = (("SAFE", ""), ("SENSITIVE", "WEAPON"), ("VIOLATION", "NUDITY"))
+_KEYWORDS = {
+    "en": ("product", "photo", "shop"),
+    "zh-Hans": ("商品", "图片", "店铺"),
+    "zh-Hant": ("商品", "圖片", "店鋪"),
+}
 _POLL_SECONDS = 0.01
 
 
 def fake_text(request: CaptionRequest, prompt: RenderedPrompt) -> str:
-    """Name the picture, the prompt and, unless greedy, the seed, in a sentence that passes the review."""
+    """Name the picture, the prompt and, unless greedy, the seed, in an answer of the prompt's form.
+
+    It passes the review. Of three pictures one is safe, one sensitive and one a violation, by their content.
+    """
+    sentence = _sentence(request, prompt)
+    if prompt.form is Form.PLAIN:
+        return sentence
+    draw = hashlib.sha256(request.image).digest()
+    if prompt.form is Form.ALT_TEXT:
+        beside: dict[str, Any] = {"caption": sentence, "alt_text": sentence[:_ALT_TEXT_CHARS]}
+    elif prompt.form is Form.KEYWORDS:
+        words = _KEYWORDS.get(prompt.language, _KEYWORDS["zh-Hans" if _is_wide(prompt.language) else "en"])
+        beside = {"description": sentence, "keywords": [*words, str(draw[0])]}
+    else:
+        verdict, reason = _VERDICTS[draw[0] % len(_VERDICTS)]
+        regions = [{"reason": reason, "bbox_2d": [draw[1], draw[2], 500 + draw[3], 500 + draw[4]]}] if reason else []
+        beside = {"explanation": sentence, "verdict": verdict}
+        beside |= {"reasons": [reason] if reason else [], "regions": regions}
+    return json.dumps(beside, ensure_ascii=False)
+
+
+def _sentence(request: CaptionRequest, prompt: RenderedPrompt) -> str:
     content = hashlib.sha256(request.image).hexdigest()[:12]
     asked = prompt.digest()[:12]
-    if prompt.language.split("-")[0].lower() in _WIDE:
+    if prompt.language == "zh-Hant":
+        seed = "" if request.sampling.greedy else f",隨機種子是 {request.sampling.seed}"
+        return f"這是一張清晰的商品圖片,圖片內容的編號是 {content},提示詞的編號是 {asked}{seed}。"
+    if _is_wide(prompt.language):
         seed = "" if request.sampling.greedy else f",随机种子是 {request.sampling.seed}"
         return f"这是一张清晰的商品图片,图片内容的编号是 {content},提示词的编号是 {asked}{seed}。"
     seed = "" if request.sampling.greedy else f", seed {request.sampling.seed}"
     return f"A product photo, content {content}, prompt {asked}{seed}."
+
+
+def _is_wide(language: str) -> bool:
+    return language.split("-")[0].lower() in _WIDE
 
 
 class FakeCaptioner:

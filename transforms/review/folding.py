@@ -25,6 +25,25 @@ def simplified() -> Mapping[str, str]:
     return {old: new for old, new in pairs if old != new and len(new) == 1}
 
 
+@cache
+def only_simplified() -> frozenset[str]:
+    """Characters that no traditional text has: OpenCC writes another for them, and Big5 does not know them.
+
+    Of 后, 里 or 台 nobody can tell: they are the simplified forms of some words and the only ones of others.
+    """
+    characters = [chr(code) for code in _HAN[1]]
+    converted = opencc.OpenCC("s2t").convert("\n".join(characters)).split("\n")
+    pairs = zip(characters, converted, strict=True)
+    return frozenset(old for old, new in pairs if old != new and old not in simplified() and not _is_in_big5(old))
+
+
+def _is_in_big5(character: str) -> bool:
+    try:
+        return bool(character.encode("big5"))
+    except UnicodeEncodeError:
+        return False
+
+
 class _Plain(dict[int, str]):
     """Width, case, traditional characters and invisible ones; punctuation and spaces stay."""
 

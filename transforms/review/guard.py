@@ -7,12 +7,14 @@ from enum import StrEnum
 from functools import lru_cache
 
 from transforms.review import contacts, phrases
+from transforms.review.by_task import without_answers
 from transforms.review.echo import echoes
 from transforms.review.language import is_wide, speaks
-from transforms.review.policy import ANY, REDACT, REJECT, ReviewPolicy
+from transforms.review.policy import ALLOW, ANY, EVERY_LIST, REDACT, REJECT, ReviewPolicy
 from transforms.review.repetition import has_run, repeats
 from transforms.review.spans import Span, merged, redact
 from transforms.review.words import Words
+from transforms.values import ModerationVerdict
 
 _LOOKED_AT = 4000
 """Characters: of a text that is too long anyway no more is searched."""
@@ -37,6 +39,10 @@ class Asked:
     prompt: str = ""
     """All that the model was told, its system turn included; empty: nobody knows, and no echo is looked for."""
     finish_reason: str = "stop"
+    is_aside: bool = False
+    """It stands beside the text proper (an alternative text, keywords): the limits of its length are not its."""
+    judged: ModerationVerdict | None = None
+    """What the answer says of the picture, where that was asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +70,14 @@ class Guard:
     """A compiled policy; thread-safe."""
 
     def __init__(self, policy: ReviewPolicy) -> None:
-        """Word lists with the action ``allow`` are left out."""
+        """Word lists with the action ``allow`` are left out, unless a task has another."""
         self._policy = policy
-        used = [one for one in policy.classes if one.action in (REJECT, REDACT)]
+        self._actions = policy.every_action()
+        self._by_task = {(task, rule): action for task, rule, action in policy.task_actions}
+        asked_for = {rule for (_, rule), action in self._by_task.items() if action != ALLOW}
+        is_used = {one.name for one in policy.classes if asked_for & {one.name, EVERY_LIST} or one.action != ALLOW}
+        used = [one for one in policy.classes if one.name in is_used]
         self._words = Words(used, policy.allowed)
-        self._actions = {one.name: one.action for one in used}
         self._order = {one.name: place for place, one in enumerate(used)}
 
     def review(self, text: str, asked: Asked) -> Ruling:
@@ -88,29 +97,34 @@ class Guard:
 
     def _hits(self, text: str, asked: Asked) -> tuple[list[str], list[Span]]:
         """Names of the rules that reject, and the places to redact."""
-        rules = [rule for rule in self._whole(text, asked) if self._action(rule) == REJECT]
+        rules = [rule for rule in self._whole(text, asked) if self._action(rule, asked) == REJECT]
         spans = [*contacts.find(text[:_LOOKED_AT]), *self._words.find(text[:_LOOKED_AT])]
-        rejecting = [span for span in spans if self._action(span.rule) == REJECT]
-        return [*rules, *self._names(rejecting)], [span for span in spans if self._action(span.rule) == REDACT]
+        rejecting = [span for span in spans if self._action(span.rule, asked) == REJECT]
+        return [*rules, *self._names(rejecting)], [span for span in spans if self._action(span.rule, asked) == REDACT]
 
     def _whole(self, text: str, asked: Asked) -> list[str]:
         """The rules that judge a text as a whole and hit, the cheap ones first."""
         policy, wide = self._policy, is_wide(asked.language)
         limits, start = policy.length(asked.task, asked.language), text[:_LOOKED_AT]
+        if asked.is_aside:
+            limits = None
         checks = (
             ("too_short", limits is not None and len(text) < limits.min),
             ("too_long", (limits is not None and len(text) > limits.max) or len(text) > _LOOKED_AT),
             ("truncated", asked.finish_reason == "length"),
             ("one_character", has_run(start, policy.max_run)),
             ("repetition", repeats(start, wide, policy.max_repeated_share)),
-            *((rule, True) for rule in phrases.find(start)),
+            *((rule, True) for rule in phrases.find(without_answers(start, asked.task, asked.judged))),
             ("prompt_echo", bool(asked.prompt) and echoes(start, asked.prompt, wide)),
             ("wrong_language", not speaks(start, asked.language)),
         )
         return [rule for rule, hit in checks if hit]
 
-    def _action(self, rule: str) -> str:
-        return self._actions.get(rule) or self._policy.action(rule)
+    def _action(self, rule: str, asked: Asked) -> str:
+        of_task = self._by_task.get((asked.task, rule))
+        if of_task is None and rule in self._order:
+            of_task = self._by_task.get((asked.task, EVERY_LIST))
+        return of_task or self._actions[rule]
 
     def _names(self, spans: list[Span]) -> tuple[str, ...]:
         """Rules of code first, then the lists in the policy's order."""

@@ -7,7 +7,7 @@ from functools import cache
 
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
-from transforms.review.folding import simplified
+from transforms.review.folding import only_simplified, simplified
 
 _WIDE_LANGUAGES = frozenset(("zh", "ja", "ko", "yue"))
 _SCRIPTS = {
@@ -47,6 +47,7 @@ _MAX_CHARS = 120
 _LETTER = re.compile(r"[^\W\d_]")
 _LATIN_WORD = re.compile(r"[A-Za-z\u00c0-\u024f]+")
 _PLAIN_WORD = re.compile(r"(?<!\w)[^\W\d_]{2,}(?!\w)")
+_QUOTED = re.compile(r"\"[^\"]*\"|“[^”]*”|「[^」]*」|『[^』]*』|《[^》]*》")
 _NAMES_AT_MOST = 0.6
 """Of a text's words in a language that is not written in Latin letters: brands and models."""
 
@@ -70,7 +71,7 @@ def speaks(text: str, language: str) -> bool:
     if spoken in _UNCHECKED:
         return True
     if spoken in _LANGUAGES:
-        if (language == "zh-Hans" and is_traditional(text)) or (spoken in ("ja", "ko") and is_chinese(text)):
+        if _is_of_the_other_script(text, language) or (spoken in ("ja", "ko") and is_chinese(text)):
             return False
         return _is_written_in(text, _LANGUAGES[spoken])
     foreign = len(_foreign().findall(text))
@@ -86,6 +87,25 @@ def _is_written_in(text: str, scripts: tuple[str, ...]) -> bool:
     if scripts[0] not in ("han", "hangul"):
         mine = len(_words_of(scripts).findall(text))
     return mine > 0 and latin <= _NAMES_AT_MOST * (mine + latin) and others <= 0.5 * mine
+
+
+def _is_of_the_other_script(text: str, language: str) -> bool:
+    if language.startswith("zh-Hans"):
+        return is_traditional(text)
+    return language.startswith("zh-Hant") and is_simplified(text)
+
+
+def is_simplified(text: str) -> bool:
+    """Whether Chinese that is to be traditional is written in simplified characters.
+
+    One of them is enough where no character is traditional: of a few words half are the same in both. Beside
+    traditional ones there must be three, and an eighth of all. What is quoted may be a print or a name.
+    """
+    characters = _letters_of(("han",)).findall(_QUOTED.sub("", text))
+    simple = sum(character in only_simplified() for character in characters)
+    if not any(character in simplified() for character in characters):
+        return simple > 0
+    return simple >= 3 and simple >= len(characters) / 8
 
 
 def is_traditional(text: str) -> bool:

@@ -14,9 +14,11 @@ from transforms.review.folding import compact
 from transforms.review.policy import (
     ACTIONS,
     ANY,
+    EVERY_LIST,
     LENGTHS,
     REDACT,
     RULES,
+    UNPARSABLE,
     WHOLES,
     Length,
     ReviewPolicy,
@@ -79,6 +81,7 @@ def _read(table: Table, path: Path) -> ReviewPolicy:
     attempts = table.take("max_attempts", int, base.max_attempts)
     if attempts < 1:
         raise table.wrong("max_attempts", f"`{attempts}` is below 1", "make it at least 1")
+    classes = _classes(table, base, path)
     return replace(
         base,
         name=table.take("name", str, path.stem),
@@ -86,7 +89,8 @@ def _read(table: Table, path: Path) -> ReviewPolicy:
         max_attempts=attempts,
         lengths=_lengths(table, base),
         actions=_actions(table, base),
-        classes=_classes(table, base, path),
+        task_actions=_task_actions(table, base, (*RULES, EVERY_LIST, *(one.name for one in classes))),
+        classes=classes,
         allowed=_sorted(table, "allow", (*base.allowed, *allowed)),
         fallbacks=_fallbacks(table, base),
         **numbers,
@@ -110,12 +114,25 @@ def _lengths(table: Table, base: ReviewPolicy) -> tuple[Length, ...]:
 
 def _actions(table: Table, base: ReviewPolicy) -> tuple[tuple[str, str], ...]:
     inner, found = table.table("actions"), dict(base.actions)
-    inner.check_keys(RULES)
-    for rule in inner.content:
-        found[rule] = _action(inner, rule)
-        if found[rule] == REDACT and rule in WHOLES:
-            raise inner.wrong(rule, "it judges the whole text, of which nothing can be redacted", "reject or allow it")
+    inner.check_keys((*RULES, *_TASKS[1:]))
+    found |= {rule: _rule_action(inner, rule) for rule in inner.content if rule not in _TASKS}
     return tuple(sorted(found.items()))
+
+
+def _task_actions(table: Table, base: ReviewPolicy, rules: tuple[str, ...]) -> tuple[tuple[str, str, str], ...]:
+    found = {(task, rule): action for task, rule, action in base.task_actions}
+    for task in (key for key in table.table("actions").content if key in _TASKS):
+        inner = table.table("actions").table(task)
+        inner.check_keys(rules)
+        found |= {(task, rule): _rule_action(inner, rule) for rule in inner.content}
+    return tuple(sorted((*place, action) for place, action in found.items()))
+
+
+def _rule_action(table: Table, rule: str) -> str:
+    action = _action(table, rule)
+    if action == REDACT and rule in WHOLES:
+        raise table.wrong(rule, "it judges the whole text, of which nothing can be redacted", "reject or allow it")
+    return action
 
 
 def _action(table: Table, key: str) -> str:
@@ -129,7 +146,7 @@ def _classes(table: Table, base: ReviewPolicy, path: Path) -> tuple[WordClass, .
     found = {one.name: one for one in base.classes}
     for name, inner in table.table("words").children():
         inner.check_keys(("action", "words", "words_file"))
-        if name in RULES or not name.isidentifier() or name != name.lower():
+        if name in (*RULES, EVERY_LIST, UNPARSABLE) or not name.isidentifier() or name != name.lower():
             raise table.wrong(
                 f"words.{name}", "it cannot name a list", f"take a small word that is none of {_ticked(RULES)}"
             )

@@ -20,9 +20,13 @@ WHOLES = (
 )
 """Rules of code that judge the text as a whole."""
 RULES = (*WHOLES, *SPANS)
+EVERY_LIST = "words"
+"""In place of a rule's name: all word lists."""
+UNPARSABLE = "unparsable"
+"""Name of the rule that an answer must have the form that its prompt asked for: no policy may allow another."""
 _DEFAULTS = dict.fromkeys(WHOLES, REJECT) | dict.fromkeys(SPANS, REDACT)
 
-_CODE = "1"
+_CODE = "2"
 """Goes up when a change of the code changes what passes: it is part of every policy's version."""
 
 
@@ -49,8 +53,14 @@ class WordClass:
 LENGTHS = (
     Length(10, 1000),
     *(Length(4, 300, language=wide) for wide in ("zh", "yue", "ja", "ko")),
+    Length(4, 600, "MODERATE"),
+    Length(2, 300, "MODERATE", "zh"),
+    Length(10, 300, "INDEX"),
+    Length(4, 120, "INDEX", "zh"),
+    Length(1, 600, "ANSWER"),
+    Length(1, 300, "ANSWER", "zh"),
 )
-"""Characters of Chinese, Japanese and Korean carry about a word each."""
+"""Characters of Chinese, Japanese and Korean carry about a word each. A right answer may be as short as a word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +82,11 @@ class ReviewPolicy:
     """What stands in place of what was redacted."""
     actions: tuple[tuple[str, str], ...] = ()
     """What rules of code do where it is not what they do by default."""
+    task_actions: tuple[tuple[str, str, str], ...] = (("MODERATE", EVERY_LIST, ALLOW),)
+    """Task, rule and action, where that is another one for a task; the name of a list goes before `EVERY_LIST`.
+
+    Who says what is wrong with a picture, or that nothing is, must be able to name it.
+    """
     classes: tuple[WordClass, ...] = ()
     allowed: tuple[str, ...] = ()
     """Words that are right although one of a list is in them."""
@@ -99,9 +114,9 @@ class ReviewPolicy:
         """As they are compared."""
         return hash(self.version)
 
-    def action(self, rule: str) -> str:
-        """What a rule of code does."""
-        return dict(self.actions).get(rule, _DEFAULTS[rule])
+    def every_action(self) -> dict[str, str]:
+        """What each rule does where no task says otherwise."""
+        return _DEFAULTS | dict(self.actions) | {one.name: one.action for one in self.classes}
 
     def length(self, task: str, language: str) -> Length | None:
         """The limits for a text: those of its task go before those of its language, an exact tag before its first part.

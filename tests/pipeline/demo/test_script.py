@@ -8,6 +8,7 @@ from PIL import Image, ImageOps
 
 from pipeline.demo.script import WIRE, Outcome, make_script
 from schemas.codec import Decoder
+from transforms.captioner.prompts import Library
 from transforms.captioner.tiny.products import Spec
 from transforms.decode import DecodeEvent
 from transforms.errors import InputError
@@ -52,7 +53,7 @@ def test_counts(script):
 
 
 def test_every_stage_before_the_model_ends_as_expected(script, root):
-    decode, fetcher = DecodeEvent(WIRE, "tiny"), Fetcher(FetchLimits(str(root)))
+    decode, fetcher = DecodeEvent(WIRE, Library.load("tiny")), Fetcher(FetchLimits(str(root)))
     for number, event in enumerate(script):
         record = KafkaRecord("uploads", 0, number, event.timestamp_ms, event.key, event.value)
         expected, code = event.expected, ""

@@ -17,7 +17,15 @@ from pipeline.inspect.topics import Kind, Topics
 from schemas.codec import Encoder
 from transforms.errors import ConfigInvalid, ImageMissing
 from transforms.origin import Origin
-from transforms.values import Caption, KafkaRecord, Tombstone
+from transforms.values import (
+    Caption,
+    KafkaRecord,
+    Moderation,
+    ModerationVerdict,
+    Reason,
+    Task,
+    Tombstone,
+)
 from transforms.warm import cached_texts, forgotten
 
 TOPICS = Topics(("uploads",), "captions", "dead", "audits", "cache")
@@ -77,6 +85,25 @@ def test_records_without_a_value() -> None:
     assert (deletion.kind, said(deletion), merchant_of(deletion)) == ("deletion", "asks to delete the image", "shop")
     assert (withdrawal.kind, withdrawal.image_id) == ("withdrawal", "img-1")
     assert said(withdrawal) == "the image's captions are withdrawn"
+
+
+def test_what_other_tasks_say_is_in_the_line() -> None:
+    world = World()
+    nude = Moderation(ModerationVerdict.VIOLATION, (Reason.NUDITY, Reason.MINOR), ())
+    world.caption("img-0", 1, task=Task.MODERATE, changes={"moderation": nude})
+    safe = Moderation(ModerationVerdict.SAFE, (), ())
+    world.caption("img-0", 2, task=Task.MODERATE, changes={"moderation": safe})
+    world.caption("img-0", 3, task=Task.INDEX, changes={"keywords": ("mug", "red mug")})
+    world.caption("img-0", 4, changes={"alt_text": "A mug"})
+    told = "A red mug on a white table."
+    assert [said(READER.read(one)) for one in world.captions] == [
+        f"GENERATED; en: VIOLATION (NUDITY, MINOR): {told}",
+        f"GENERATED; en: SAFE: {told}",
+        f"GENERATED; en: {told} [mug, red mug]",
+        f"GENERATED; en: {told} (alt: A mug)",
+    ]
+    asked = READER.read(record(value=event(task="ANSWER", question="What is it?")))
+    assert said(asked).startswith("asks ANSWER in zh-Hans, en to “What is it?”; PNG of")
 
 
 def test_a_caption_and_its_answers_name_their_upload() -> None:

@@ -4,10 +4,12 @@ from concurrent.futures import CancelledError, wait
 
 import pytest
 
-from transforms.captioner.api import CaptionRequest, RenderedPrompt, Sampling
+from transforms.captioner.api import CaptionRequest, Form, RenderedPrompt, Sampling
 from transforms.captioner.fake import FakeCaptioner, fake_text
 from transforms.errors import ImageCorrupt
-from transforms.review import Asked, ReviewPolicy, Verdict, review
+from transforms.parsing import parse
+from transforms.review import Asked, ReviewPolicy, Verdict, review_answer
+from transforms.values import ModerationVerdict
 
 EN = RenderedPrompt("Describe.", "en", "p-en", "1")
 ZH = RenderedPrompt("请描述。", "zh-Hans", "p-zh", "1")
@@ -42,12 +44,28 @@ def test_one_completion_per_prompt_in_their_order(captioner):
     assert en == fake_text(request(), EN)
 
 
+@pytest.mark.parametrize("form", Form)
 @pytest.mark.parametrize("language", ["en", "de", "zh-Hans", "zh-Hant", "yue"])
-def test_every_text_passes_the_review(language):
-    prompt = RenderedPrompt("x", language, "p", "1")
-    for number in range(200):
+def test_every_answer_is_of_its_form_and_passes_the_review(language, form):
+    prompt = RenderedPrompt("x", language, "p", "1", form=form)
+    task = {Form.MODERATION: "MODERATE", Form.KEYWORDS: "INDEX"}.get(form, "DESCRIBE")
+    for number in range(50):
         text = fake_text(request(str(number).encode(), sampling=Sampling(1, seed=number)), prompt)
-        assert review(text, Asked(language), ReviewPolicy()).verdict is Verdict.PASSED
+        reviewed = review_answer(text, form, Asked(language, task), ReviewPolicy())
+        assert (reviewed.ruling.verdict, reviewed.ruling.rules) == (Verdict.PASSED, ())
+        assert reviewed.answer == parse(text, form)
+
+
+def test_the_verdict_is_the_pictures_own():
+    verdicts = {}
+    for number in range(30):
+        answers = [
+            parse(fake_text(request(str(number).encode()), RenderedPrompt(text, language, "p", "1", form=form)), form)
+            for text, language, form in (("a", "en", Form.MODERATION), ("b", "zh-Hans", Form.MODERATION))
+        ]
+        assert answers[0].moderation == answers[1].moderation
+        verdicts[number] = answers[0].moderation.verdict
+    assert set(verdicts.values()) == set(ModerationVerdict)
 
 
 def test_a_script_answers_or_fails_chosen_requests():

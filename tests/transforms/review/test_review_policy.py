@@ -39,6 +39,33 @@ def test_the_bundled_policy() -> None:
     assert load_policy().version == policy.version
 
 
+def test_actions_of_one_task(written: Write) -> None:
+    policy = written(
+        HEAD
+        + """
+[actions]
+link = "reject"
+[actions.MODERATE]
+rivals = "redact"
+link = "allow"
+[words.rivals]
+action = "allow"
+words = ["Globex"]
+"""
+    )
+    assert policy.actions == (("link", "reject"),)
+    assert policy.task_actions == (
+        ("MODERATE", "link", "allow"),
+        ("MODERATE", "rivals", "redact"),
+        ("MODERATE", "words", "allow"),
+    )
+    text = "A poster of Globex mugs with the address www.mugs.example printed on it."
+    assert review(text, Asked("en", "INDEX"), policy).rules == ("link",)
+    ruling = review(text, Asked("en", "MODERATE"), policy)
+    assert ruling.text == "A poster of […] mugs with the address www.mugs.example printed on it."
+    assert replace(policy, task_actions=()).version != policy.version
+
+
 def test_a_file_stands_alone(written: Write) -> None:
     policy = written(HEAD)
     assert (policy.name, policy.classes, policy.allowed) == ("shop", (), ())
@@ -128,6 +155,21 @@ def test_a_changed_word_list_is_another_policy(written: Write) -> None:
         (
             HEAD + "actions = { refusal = 'redact' }",
             "key `actions.refusal`: it judges the whole text, of which nothing can be redacted; reject or allow it",
+        ),
+        (
+            HEAD + "actions = { MODERATE = { linq = 'allow' } }",
+            "key `actions.MODERATE.linq`: nobody knows it; did you mean `link`?",
+        ),
+        (HEAD + "actions = { MODERAT = {} }", "key `actions.MODERAT`: nobody knows it; did you mean `MODERATE`?"),
+        (
+            HEAD + "actions = { INDEX = { refusal = 'redact' } }",
+            "key `actions.INDEX.refusal`: it judges the whole text, of which nothing can be redacted; "
+            "reject or allow it",
+        ),
+        (
+            HEAD + "[words.unparsable]\naction = 'reject'\nwords = ['a1']",
+            "key `words.unparsable`: it cannot name a list; take a small word that is none of "
+            + ", ".join(f"`{rule}`" for rule in RULES),
         ),
         (
             HEAD + "length = [{ min = 5, max = 4 }]",

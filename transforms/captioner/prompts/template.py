@@ -5,16 +5,22 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping
+from functools import lru_cache
 from string import Formatter
 
 VALUE_CHARS = 200
 """Longest attribute value that enters a prompt."""
-QUESTION_CHARS = 500
+QUESTION_CHARS = 300
 """Longest question that enters a prompt."""
 NAME_CHARS = 40
 """Longest attribute name that enters the `{attributes}` block."""
 BLOCK_LINES = 40
 """Most attributes in the `{attributes}` block: an upload may carry any number of them."""
+
+QUESTION = "question"
+"""Placeholder of what a customer asks; quoted like an attribute."""
+ATTRIBUTES = "attributes"
+"""Placeholder of all attributes, one a line."""
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _QUOTES = str.maketrans("", "", "「」『』｢｣«»‹›")
@@ -23,8 +29,14 @@ _WIDE = ("zh", "yue", "ja")
 _FORMATTER = Formatter()
 
 
-def check(template: str) -> None:
-    """Raise `ValueError`, saying what is wrong, unless every placeholder is a plain ``{name}``."""
+def is_name(text: str) -> bool:
+    """Whether it could be a placeholder's name."""
+    return bool(_NAME.fullmatch(text))
+
+
+@lru_cache(maxsize=512)
+def names(template: str) -> frozenset[str]:
+    """The placeholders. Raises `ValueError`, saying what is wrong, unless each is a plain ``{name}``."""
     try:
         pieces = list(_FORMATTER.parse(template))
     except ValueError as error:
@@ -33,6 +45,7 @@ def check(template: str) -> None:
         if name is not None and (spec or conversion or not _NAME.fullmatch(name)):
             written = name + (f"!{conversion}" if conversion else "") + (f":{spec}" if spec else "")
             raise ValueError(f"placeholder `{{{written}}}` is not a plain name")
+    return frozenset(name for _, name, _, _ in pieces if name is not None)
 
 
 def has_placeholder(text: str) -> bool:
@@ -46,10 +59,10 @@ def fill(template: str, language: str, attributes: Mapping[str, str], question: 
     A missing attribute becomes the empty string. A line of nothing but empty placeholders goes away.
     """
     values: dict[str, str] = {}
-    for name in {name for _, name, _, _ in _FORMATTER.parse(template) if name is not None}:
-        if name == "question":
+    for name in names(template):
+        if name == QUESTION:
             values[name] = quote(question or "", language, QUESTION_CHARS)
-        elif name == "attributes":
+        elif name == ATTRIBUTES:
             values[name] = _block(language, attributes)
         else:
             values[name] = quote(attributes.get(name, ""), language, VALUE_CHARS)
@@ -62,7 +75,12 @@ def quote(value: str, language: str, cap: int) -> str:
     clean = single_line(value, cap)
     if not clean:
         return ""
-    return f"「{clean}」" if language.split("-")[0].lower() in _WIDE else f"«{clean}»"
+    return f"「{clean}」" if is_wide(language) else f"«{clean}»"
+
+
+def is_wide(language: str) -> bool:
+    """Whether the language has wide characters, and quotes like these."""
+    return language.split("-")[0].lower() in _WIDE
 
 
 def single_line(value: str, cap: int) -> str:
