@@ -37,8 +37,8 @@ $(READY): requirements.lock pyproject.toml
 
 # Pins versions and hashes; names no registry.
 lock: $(READY)
-	$(BIN)/uv pip compile --quiet pyproject.toml --extra local --extra redis --group dev --python-version 3.11 \
-	  --generate-hashes --no-emit-index-url --no-header --no-annotate --output-file requirements.lock
+	$(BIN)/uv pip compile --quiet pyproject.toml --extra local --extra redis --extra s3 --extra gs --group dev \
+	  --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --output-file requirements.lock
 	@echo "renew deploy/dataflow/requirements.lock too: docs/deploying.md, at its end"
 
 clean:

@@ -10,11 +10,12 @@ import random
 import socket
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import urllib3.exceptions
+from urllib3.response import BaseHTTPResponse
 
-from transforms.errors import ImageUnreadable, InputError
+from transforms.errors import CaptionstreamError, ImageUnreadable
 from transforms.fetch import answers
 from transforms.fetch.answers import Hold, TryAgain
 from transforms.fetch.connections import Connection, Connections
@@ -102,22 +103,27 @@ class Client:
         """One request and its answer; the connection is left open only when the answer was read to its end."""
         is_whole = False
         try:
-            connection.request("GET", target.path, headers=_headers(), preload_content=False, decode_content=False)
-            response = connection.getresponse()
-            elsewhere = answers.redirect(response)
-            if elsewhere is not None:
-                self._hosts.answered(target.place)
-                return elsewhere
-            picture = answers.picture(response, target.shown, self._max_bytes, hold)
-            is_whole = True
+            headers = {**_headers(), **self._credentials(target)}
+            connection.request("GET", target.path, headers=headers, preload_content=False, decode_content=False)
+            answer = self._read(target, connection.getresponse(), hold)
+            is_whole = isinstance(answer, bytes)
             self._hosts.answered(target.place)
-            return picture
-        except (InputError, TryAgain):
+            return answer
+        except (CaptionstreamError, TryAgain):
             self._hosts.answered(target.place)
             raise
         finally:
             if not is_whole:
                 connection.close()
+
+    def _credentials(self, target: Target) -> Mapping[str, str]:
+        """Headers that say who asks: none, of strangers."""
+        return {}
+
+    def _read(self, target: Target, response: BaseHTTPResponse, hold: Hold) -> bytes | str:
+        """A picture, or where it is said to be. Raises what else the answer means."""
+        elsewhere = answers.redirect(response)
+        return answers.picture(response, target.shown, self._max_bytes, hold) if elsewhere is None else elsewhere
 
     def _failure(self, target: Target, error: Exception, deadline: Deadline) -> Exception:
         """What became of a request that was not answered, in our words: foreign ones may quote the address."""

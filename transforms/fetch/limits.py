@@ -11,6 +11,9 @@ from transforms.errors import ConfigInvalid
 
 ANY_HOST = "*"
 STANDARD_PORTS = (80, 443)
+STORES = ("s3", "gs")
+_BUCKET = re.compile(r"(?:s3|gs)://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]", re.ASCII)
+_ENDPOINT = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?", re.ASCII | re.IGNORECASE)
 _HOST = re.compile(r"\.?[a-z0-9_-]+(\.[a-z0-9_-]+)*", re.ASCII | re.IGNORECASE)
 
 
@@ -67,6 +70,38 @@ class HttpLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class BucketLimits:
+    """Object stores. What a worker may read there is not what an uploader may: only buckets that are named count."""
+
+    names: tuple[str, ...] = ()
+    """``s3://name`` or ``gs://name``."""
+    s3_endpoint: str | None = None
+    """``https://host[:port]`` of a store that speaks S3; None: Amazon's."""
+    gs_endpoint: str | None = None
+    """The same of one that speaks Google's JSON API."""
+
+    def __post_init__(self) -> None:
+        """Raise `ConfigInvalid` naming the option that mends it."""
+        for name in self.names:
+            if not _BUCKET.fullmatch(name):
+                raise ConfigInvalid(f"`{name}` is no bucket; mend --fetch-bucket, for example s3://name or gs://name")
+        self._check("s3", self.s3_endpoint, "--fetch-s3-endpoint")
+        self._check("gs", self.gs_endpoint, "--fetch-gs-endpoint")
+
+    def _check(self, store: str, endpoint: str | None, option: str) -> None:
+        if endpoint is None:
+            return
+        if not _ENDPOINT.fullmatch(endpoint):
+            raise ConfigInvalid(
+                f"an endpoint is `https://host` or `https://host:port`, and nothing else; mend {option}"
+            )
+        if not any(name.startswith(f"{store}://") for name in self.names):
+            raise ConfigInvalid(
+                f"{option} `{endpoint}` serves no bucket; name one with --fetch-bucket, `{store}://name`"
+            )
+
+
+@dataclass(frozen=True, slots=True)
 class FetchLimits:
     """Where pictures may come from, and how large they may be."""
 
@@ -75,6 +110,7 @@ class FetchLimits:
     max_bytes: int = 20 * 2**20
     """Bytes of a picture, counted while reading: a file may grow, and a host may lie."""
     http: HttpLimits = field(default_factory=HttpLimits)
+    buckets: BucketLimits = field(default_factory=BucketLimits)
 
     def __post_init__(self) -> None:
         """Raise `ConfigInvalid` naming the option that mends it."""

@@ -4,7 +4,7 @@ import pytest
 
 from pipeline.cli import main, parser
 from pipeline.commands.shared import job_config
-from transforms.fetch import FetchLimits, HttpLimits
+from transforms.fetch import BucketLimits, FetchLimits, HttpLimits, signing
 
 
 def limits(*said: str) -> FetchLimits:
@@ -36,6 +36,20 @@ def test_everything_said_arrives() -> None:
     )
 
 
+def test_buckets_arrive() -> None:
+    said = "--fetch-bucket s3://shop --fetch-bucket gs://shop --fetch-s3-endpoint https://a:9000 --fetch-gs-endpoint https://b"
+    names = ("s3://shop", "gs://shop")
+    assert limits(*said.split()) == FetchLimits(buckets=BucketLimits(names, "https://a:9000", "https://b"))
+
+
+def test_a_bucket_whose_package_is_missing_is_told_at_the_start(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(signing, "find_spec", lambda _: None)
+    assert main(["replay", "--fetch-bucket", "gs://shop"]) == 2
+    assert "needs the package `google-auth`, which is not here; install captionstream[gs]" in capsys.readouterr().err
+
+
 def test_help_tells_the_defaults() -> None:
     told = " ".join(next(iter(parser()._subparsers._group_actions)).choices["run"].format_help().split())  # type: ignore[union-attr]
     http = HttpLimits()
@@ -51,6 +65,7 @@ def test_help_tells_the_defaults() -> None:
         (["--fetch-timeout", "soon"], "`soon` is no duration; mend --fetch-timeout"),
         (["--fetch-memory", "1"], "`1048576` bytes for fetching hold no picture of `20971520`; mend --fetch-memory"),
         (["--fetch-network", "10.0.0.0/8"], "no host is allowed, so no picture is fetched from one; name some with"),
+        (["--fetch-bucket", "shop"], "`shop` is no bucket; mend --fetch-bucket, for example s3://name or gs://name"),
         (["--fetch-host", "a", "--fetch-network", "x"], "`x` is no network; mend --fetch-network"),
     ],
 )
