@@ -19,7 +19,7 @@ from transforms.captioner.headers import picture_format
 from transforms.captioner.images import LEAST_SIDE, Opened, open_checked
 from transforms.captioner.plugins import FORMATS
 from transforms.captioner.sniff import HINTS, sniff
-from transforms.errors import ConfigInvalid, ImageEmpty, ImageFormatUnsupported, ImageTooLarge
+from transforms.errors import ConfigInvalid, ImageEmpty, ImageFormatUnsupported, ImageTooLarge, InputError
 from transforms.metadata import bare
 from transforms.values import Fetched, Inspected, Picture
 
@@ -84,24 +84,36 @@ def inspect(encoded: bytes, limits: InspectLimits) -> tuple[Picture, Image.Image
         )
     if picture_format(encoded) not in FORMATS:
         raise _unsupported(encoded)
-    opened = open_checked(encoded, limits.max_pixels, limits.max_frames)
+    opened = _opened(encoded, limits)
     decoded = None
     with _one_large_picture if opened.width * opened.height > LARGE_PIXELS else contextlib.nullcontext():
         if len(encoded) > limits.max_encoded:
             carried, turn = _shrunk(opened, limits)
         else:
             decoded, turn = opened.rgb(at_least=LEAST_SIDE)
-            plain = bare(encoded, opened.kind, turn)
+            plain = _bare(encoded, opened.kind, turn, limits)
             if plain is None:
-                decoded, (carried, turn) = (
-                    None,
-                    _shrunk(open_checked(encoded, limits.max_pixels, limits.max_frames), limits),
-                )
+                decoded, (carried, turn) = None, _shrunk(_opened(encoded, limits), limits)
             else:
                 carried = plain
     width, height = (opened.height, opened.width) if turn >= 5 else (opened.width, opened.height)
     digest = hashlib.sha256(encoded).digest()
     return Picture(carried, digest, opened.kind, width, height, opened.frames), decoded
+
+
+def _opened(encoded: bytes, limits: InspectLimits) -> Opened:
+    return open_checked(encoded, limits.max_pixels, limits.max_frames)
+
+
+def _bare(encoded: bytes, kind: str, turn: int, limits: InspectLimits) -> bytes | None:
+    """Without metadata; None where that cannot be done, or makes something else of a file that is damaged elsewhere."""
+    plain = bare(encoded, kind, turn)
+    if plain is not None and plain is not encoded:
+        try:
+            _opened(plain, limits)
+        except InputError:
+            return None
+    return plain
 
 
 def _unsupported(encoded: bytes) -> ImageFormatUnsupported:

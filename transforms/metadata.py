@@ -31,7 +31,7 @@ def bare(encoded: bytes, kind: str, turn: int) -> bytes | None:
     """
     try:
         made = {"JPEG": _jpeg, "PNG": _png, "WEBP": _webp, "GIF": _gif, "AVIF": _avif}[kind](encoded, turn)
-    except (struct.error, IndexError):
+    except (struct.error, IndexError):  # it ends too early for us, though not for the decoder
         return None
     return encoded if made == encoded else made
 
@@ -107,6 +107,8 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
     position = 0
     while position + 8 <= len(data):
         name, length = struct.unpack_from("<4sI", data, position)
+        if position + 8 + length > len(data):
+            raise IndexError
         yield name, data[position + 8 : position + 8 + length]
         position += 8 + length + (length & 1)
 
@@ -137,7 +139,7 @@ def _palette(flags: int) -> int:
 
 
 def _past_blocks(data: bytes, position: int) -> int:
-    while position < len(data) and data[position]:
+    while data[position]:
         position += data[position] + 1
     return position + 1
 
