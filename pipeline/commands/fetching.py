@@ -45,6 +45,12 @@ def add_fetching(group: Any) -> None:
     )
     group.add_argument("--fetch-s3-endpoint", metavar="URL", help="https://host:port of a store that speaks S3")
     group.add_argument("--fetch-gs-endpoint", metavar="URL", help="the same for gs: buckets")
+    group.add_argument(
+        "--fetch-proxy",
+        metavar="URL",
+        help="http://host:port through which hosts are asked (default none, whatever the environment says); it looks "
+        "names up, so where they lead is not judged here, and '*' is refused",
+    )
     group.add_argument("--fetch-ca-file", metavar="FILE", help="authorities trusted besides the system's, PEM")
     group.add_argument(
         "--fetch-timeout",
@@ -70,6 +76,7 @@ def fetch_limits(arguments: argparse.Namespace) -> FetchLimits:
         allow_plain=arguments.fetch_plain_http,
         ports=tuple(arguments.fetch_port),
         networks=tuple(arguments.fetch_network),
+        proxy=arguments.fetch_proxy,
         ca_file=arguments.fetch_ca_file,
         seconds=milliseconds(arguments.fetch_timeout, "--fetch-timeout") / 1000,
         **given(

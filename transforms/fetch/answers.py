@@ -21,10 +21,13 @@ Hold = Callable[[int], None]
 class TryAgain(Exception):
     """An attempt failed in a way that the next one may not."""
 
-    def __init__(self, what: str, after: float = 0.0) -> None:
-        """``what`` happened, without the address; the host asks to be left alone for ``after`` seconds."""
+    def __init__(self, what: str, after: float = 0.0, is_ours: bool = False) -> None:
+        """``what`` happened, without the address; the host asks to be left alone for ``after`` seconds.
+
+        ``is_ours``: it failed before any host was asked.
+        """
         super().__init__(what)
-        self.what, self.after = what, after
+        self.what, self.after, self.is_ours = what, after, is_ours
 
 
 def redirect(response: BaseHTTPResponse) -> str | None:

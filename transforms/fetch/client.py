@@ -15,14 +15,15 @@ from collections.abc import Callable, Mapping
 import urllib3.exceptions
 from urllib3.response import BaseHTTPResponse
 
-from transforms.errors import CaptionstreamError, ImageUnreadable
+from transforms.errors import CaptionstreamError, ImageUnreadable, ProxyUnreachable
 from transforms.fetch import answers
 from transforms.fetch.answers import Hold, TryAgain
 from transforms.fetch.connections import Connection, Connections
 from transforms.fetch.deadline import Clock, Deadline
 from transforms.fetch.dial import Dial
 from transforms.fetch.hosts import Hosts
-from transforms.fetch.limits import FetchLimits
+from transforms.fetch.limits import FetchLimits, HttpLimits
+from transforms.fetch.proxy import ProxyDial, ProxyFailed
 from transforms.fetch.target import Target, redirected
 
 ATTEMPTS = 3
@@ -46,7 +47,8 @@ class Client:
         """Raises `ConfigInvalid` when the authorities cannot be read."""
         self._max_bytes, self._limits = limits.max_bytes, limits.http
         self._clock, self._pause, self._chance = clock, pause, chance
-        dial = dial or Dial(limits.http.networks)
+        dial = dial or _dial(limits.http)
+        self._is_forwarded = dial.is_forwarding
         self._connections = Connections(dial, limits.http.connections, limits.http.ca_file, clock)
         self._hosts = Hosts(limits.http.connections_per_host, clock)
 
@@ -59,6 +61,10 @@ class Client:
             except TryAgain as failure:
                 pause = max(FIRST_PAUSE * 2 ** (attempt - 1) * (0.5 + self._chance()), failure.after)
                 if attempt == ATTEMPTS or pause > min(LONGEST_PAUSE, deadline.left()):
+                    if failure.is_ours:
+                        raise ProxyUnreachable(
+                            f"{failure.what}, at attempt `{attempt}`; see to it, or mend --fetch-proxy"
+                        ) from None
                     raise ImageUnreadable(
                         f"`{target.shown}` could not be fetched: {failure.what}, at attempt `{attempt}`; "
                         "see to its host and redrive"
@@ -104,7 +110,10 @@ class Client:
         is_whole = False
         try:
             headers = {**_headers(), **self._credentials(target)}
-            connection.request("GET", target.path, headers=headers, preload_content=False, decode_content=False)
+            path = (
+                f"http://{target.place}{target.path}" if self._is_forwarded and target.scheme == "http" else target.path
+            )
+            connection.request("GET", path, headers=headers, preload_content=False, decode_content=False)
             answer = self._read(target, connection.getresponse(), hold)
             is_whole = isinstance(answer, bytes)
             self._hosts.answered(target.place)
@@ -127,6 +136,8 @@ class Client:
 
     def _failure(self, target: Target, error: Exception, deadline: Deadline) -> Exception:
         """What became of a request that was not answered, in our words: foreign ones may quote the address."""
+        if isinstance(error, ProxyFailed):
+            return TryAgain(str(error), is_ours=True)
         if isinstance(error, socket.gaierror):
             self._hosts.failed(target.place)
             if error.errno != socket.EAI_AGAIN:
@@ -140,6 +151,10 @@ class Client:
         if isinstance(error, OSError):
             self._hosts.failed(target.place)
         return TryAgain(f"the connection to `{target.place}` broke (`{type(error).__name__}`)")
+
+
+def _dial(limits: HttpLimits) -> Dial:
+    return Dial(limits.networks) if limits.proxy is None else ProxyDial(limits.proxy_place, limits.networks)
 
 
 @functools.cache
