@@ -84,5 +84,5 @@ def _head(made: TimedSocket) -> bytes:
         size = made.recv_into(buffer)
         head += bytes(buffer[:size])
         if not size or len(head) > _MOST_HEAD:
-            raise ProxyFailed("the proxy broke off")
+            raise TryAgain("the proxy broke off")
     return head

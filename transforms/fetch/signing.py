@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import Any
@@ -40,9 +39,6 @@ class StoreRequest(Target):
     def shown(self) -> str:
         """As the uploader named it."""
         return self.named.shown
-
-
-Signer = Callable[[StoredObject], StoreRequest]
 
 
 def require_packages(limits: BucketLimits) -> None:
@@ -113,7 +109,7 @@ class S3Signer:
 class GoogleSigner:
     """A token of Google's in a header. Credentials: `Application Default Credentials`."""
 
-    def __init__(self, endpoint: str | None, credentials: Any = None) -> None:
+    def __init__(self, endpoint: str | None) -> None:
         """Raises `ConfigInvalid` where there are no credentials."""
         import google.auth
         import google.auth.exceptions
@@ -127,7 +123,7 @@ class GoogleSigner:
         )
         self._endpoint, self._lock = endpoint or _GOOGLE, threading.Lock()
         try:
-            self._credentials = credentials or google.auth.default(scopes=[_READ_ONLY])[0]
+            self._credentials = google.auth.default(scopes=[_READ_ONLY])[0]
         except google.auth.exceptions.GoogleAuthError:
             raise ConfigInvalid(
                 "this worker has no credentials for `gs:`; give it a service account, or name a file of its key in "

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from dataclasses import replace
+from typing import NoReturn, Protocol
 
 from urllib3.response import BaseHTTPResponse
 
-from transforms.errors import ConfigInvalid, ImageMissing, ImageUnreadable, SourceForbidden
+from transforms.errors import ConfigInvalid, ImageMissing, ImageUnreadable, InputError, SourceForbidden
 from transforms.fetch import answers
 from transforms.fetch.answers import Hold, TryAgain
 from transforms.fetch.client import Client
@@ -28,10 +29,13 @@ _SAID = 4096
 _CODE = re.compile(rb"<Code>([A-Za-z0-9]{1,60})</Code>|\"reason\": ?\"([A-Za-z0-9]{1,60})\"")
 _OF_THE_WORKER = frozenset(
     (
-        *("ExpiredToken", "InvalidToken", "TokenRefreshRequired", "InvalidAccessKeyId", "SignatureDoesNotMatch"),
+        *("ExpiredToken", "InvalidToken", "TokenRefreshRequired", "InvalidAccessKeyId"),
         *("RequestTimeTooSkewed", "RequestExpired", "InvalidSecurity", "NotSignedUp"),
     )
 )
+_UNSIGNED = "SignatureDoesNotMatch"
+_PLAIN_NAME = "captionstream"
+"""Asked for where a signature was not accepted: of this name every reader makes the same."""
 _TRY_AGAIN = frozenset(("SlowDown", "RequestTimeout", "ServiceUnavailable", "InternalError", "OperationAborted"))
 _ASLEEP = "InvalidObjectState"
 
@@ -42,6 +46,10 @@ class _ElsewhereInTheStore(Exception):
     def __init__(self, region: str) -> None:
         super().__init__(region)
         self.region = region
+
+
+class _NotSigned(Exception):
+    """S3: the signature is not accepted. The secret is wrong, or the store reads the object's name in its own way."""
 
 
 class Signer(Protocol):
@@ -70,11 +78,25 @@ class Stores:
         for _ in range(REGIONS):
             try:
                 return self._client.fetch(signed(signer, thing), hold)
+            except _NotSigned:
+                self._blame(signer, thing)
             except _ElsewhereInTheStore as elsewhere:
                 region = elsewhere.region
                 signer.learn(thing.bucket, region)
         raise ImageUnreadable(
             f"`{thing.shown}` is said to be in region `{region}`, but is not there; see to its bucket and redrive"
+        )
+
+    def _blame(self, signer: Signer, thing: StoredObject) -> NoReturn:
+        """Whose fault a signature is: an uploader, who chooses names, must not be able to stop the job."""
+        try:
+            self._client.fetch(signed(signer, replace(thing, name=_PLAIN_NAME)))
+        except _NotSigned:
+            raise _not_accepted(thing, _UNSIGNED) from None
+        except InputError:
+            pass  # it is not there, for instance
+        raise ImageUnreadable(
+            f"the store reads the name of `{thing.shown}` in a way of its own (`{_UNSIGNED}`); rename the object"
         )
 
     def _signer(self, store: str) -> Signer:
@@ -114,6 +136,13 @@ class StoreClient(Client):
         return answers.picture(response, target.shown, self._max_bytes, hold, may_be_packed=True)
 
 
+def _not_accepted(thing: StoredObject, said: str) -> ConfigInvalid:
+    return ConfigInvalid(
+        f"the store does not accept this worker's credentials (`{said}`) for `{thing.place}`; renew them, and see to "
+        "the machine's clock"
+    )
+
+
 def _refuse(thing: StoredObject, response: BaseHTTPResponse) -> None:
     """Raise what an answer without an object means."""
     status, found = response.status, _CODE.search(response.read(_SAID, decode_content=False) or b"")
@@ -122,11 +151,10 @@ def _refuse(thing: StoredObject, response: BaseHTTPResponse) -> None:
     region = response.headers.get("x-amz-bucket-region", "")
     if status in (301, 307, 400) and re.fullmatch(r"[a-z0-9-]{1,40}", region):
         raise _ElsewhereInTheStore(region)
+    if code == _UNSIGNED:
+        raise _NotSigned
     if code in _OF_THE_WORKER or status == 401:
-        raise ConfigInvalid(
-            f"the store does not accept this worker's credentials (`{said}`) for `{thing.place}`; renew them, and see "
-            "to the machine's clock"
-        )
+        raise _not_accepted(thing, said)
     if status in (404, 410):
         raise ImageMissing(f"`{thing.shown}` is not there (`{said}`); upload the picture before its event")
     if status in (408, 429) or status >= 500 or code in _TRY_AGAIN:

@@ -228,6 +228,23 @@ def test_a_store_that_sends_us_round_is_given_up() -> None:
         assert len(store.requests) == 2
 
 
+def test_a_wrong_secret_stops_the_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "another")
+    with ObjectStore({"shop/a": b"1"}) as store:
+        There(store).refused(ConfigInvalid, "s3://shop/a", "(`SignatureDoesNotMatch`) for `s3://shop`; renew them")
+        assert [request.split("?")[0] for request in store.requests] == ["GET /shop/a", "GET /shop/captionstream"]
+
+
+def test_a_name_that_the_store_reads_otherwise_stops_nothing() -> None:
+    odd = xml("403 Forbidden", "SignatureDoesNotMatch")
+    with ObjectStore({"shop/b": b"2"}, lambda _, name: odd if "//" in name else None) as store:
+        there = There(store)
+        there.refused(
+            ImageUnreadable, "s3://shop/a//b", "the store reads the name of `s3://shop/a//b` in a way of its own"
+        )
+        assert there.fetch("s3://shop/b") == b"2"
+
+
 def test_objects_noted_as_packed_are_taken_as_they_are() -> None:
     with ObjectStore({}, lambda *_: picture(b"\x1f\x8bwhatever", "Content-Encoding: gzip")) as store:
         assert There(store).fetch("s3://shop/a") == b"\x1f\x8bwhatever"
