@@ -32,7 +32,7 @@ def asked(language: str, finish_reason: str = "stop") -> Asked:
 
 def outputs() -> Iterator[Output]:
     content = _content()
-    for part in (content, content["later"], content["last"], content["mended"]):
+    for part in (content, content["later"], content["last"], content["mended"], content["near"]):
         yield from _read(part)
 
 

@@ -7,8 +7,8 @@ _SAID = r"(?:caption|description|alt[ -]text|summary|sales copy|translation|answ
 CHATTER = (
     (
         "happy to help|glad to help|question|thank",
-        r"\b(?:happy|glad|here) to help\b|^(?:great|good|excellent) question\b|\bthank(?:s| you) for (?:the"
-        r"|your|sharing)\b",
+        r"\b(?:happy|glad) to help\b|^(?:great|good|excellent) question\b|^thank(?:s| you) for (?:sharing|"
+        r"(?:the|your) (?:question|message|request|photo|picture|image|upload))\b",
     ),
     (
         "let me|let's|wait|hmm|actually",
@@ -34,7 +34,7 @@ CHATTER = (
     ("generated", r"\b(?:automatically generated|generated (?:automatically|by (?:an? )?(?:ai|model|machine)))"),
     (
         "思考|答案|我应该|用户|生成|供参考",
-        r"(?:^|[。\n])(?:思考|答案|分析|回答)\s?:|我应该|用户(?:给|发|上传|提供)了|由(?:人工智能|ai|模型|系统|机器)(?:自动)?生成|仅供参考",
+        r"(?:^|[。\n])(?:思考|答案|分析|回答)\s?:|我应该|用户(?:给|发|上传|提供)了|由(?:人工智能|ai|模型|系统|机器)(?:自动)?生成|(?:生成|文案|描述|回答).{0,8}仅供参考",
     ),
     ("当然可以|以上就是|以上是|一、", r"^当然可以|以上(?:就)?是(?:我|本|对)|一、.{1,40}二、"),
     ("您要的|来啦|来了", r"(?:您|你)要的.{0,6}(?:来|文案|描述)|^没问题"),
@@ -55,7 +55,7 @@ CHATTER = (
     ),
     ("以下|下面", r"(?:以下|下面)(?:是|为).{0,12}(?:描述|说明|文案|介绍|标题|译文|翻译)"),
     ("好的|当然|没问题|明白|收到", r"^(?:好的|当然|没问题|明白了|收到)[,!.。:]"),
-    ("您好|你好|服务|帮", r"^(?:您好|你好|嗨|亲)[,!。]|(?:很高兴|乐意)(?:为|帮)(?:您|你)|为(?:您|你)服务"),
+    ("您好|你好|服务|帮", r"^(?:您好|你好|嗨|亲)[,!。]|(?:很高兴|乐意)(?:为|帮)(?:您|你)"),
     ("让我|我需要|我先|我来", r"(?:让我|我需要|我先|我来)(?:先)?(?:想|看|观察|分析|思考|描述|判断)"),
     ("有什么", r"有什么(?:我)?(?:可以|能|需要)(?:帮|为)"),
     ("希望", r"希望(?:这|以上|能)?.{0,8}(?:帮助|满意)"),

@@ -41,7 +41,7 @@ _RULES: tuple[tuple[str, re.Pattern[str]], ...] = (
             rf"(?<![a-z0-9])[a-z][a-z0-9+.-]{{1,9}}://[^\s\u3000-\u303f\u3400-\u9fff\"'<>]+"
             rf"|(?<![a-z0-9])www{_DOT}{_NAME}(?:{_DOT}{_NAME})+{_PATH}"
             rf"|(?<![a-z0-9@.-]){_HOST}{_PATH}|{_SPOKEN}|(?<![a-z0-9])www [a-z0-9-]{{2,40}} (?:{_DOMAINS})(?![a-z0-9-])"
-            rf"|(?<![a-z0-9@.-]){_NAME}\.[a-z]{{2,6}}/[a-z0-9_-]{{2,}}"
+            rf"|(?<![a-z0-9@.-]){_NAME}\.(?:gg|gl|be|to|ai|dev|link|page|id|in|it|nl|se)/[a-z0-9_-]{{2,}}"
             r"|(?<![a-z0-9-])[a-z0-9-]{2,40} ?点 ?(?:com|net|cn|org|cc|vip|top|shop)(?![a-z0-9])"
             r"|(?<![a-z])t(?:\.| dot | )me(?:/| slash )[a-z0-9_]{3,}"
         ),
@@ -59,8 +59,9 @@ _RULES: tuple[tuple[str, re.Pattern[str]], ...] = (
             rf"|\(\d{{3}}\) ?\d{{3}}{_SEPARATED}\d{{4}}|[2-9]\d\d[.-][2-9]\d\d[.-]\d{{4}}"
             rf"){_NO_WORD}"
             # Digit by digit, or in words.
-            rf"|{_NO_DIGIT}(?:0|1 ?[3-9])(?: ?[ -] ?\d){{8,11}}(?! ?\d)"
-            rf"|(?<![a-z]){_DIGIT_WORD}(?:[ ,-]+{_DIGIT_WORD}){{6,14}}(?![a-z])"
+            rf"|{_NO_DIGIT}(?!0 1 2 3)(?:0|1 ?[3-9])(?: ?[ -] ?\d){{8,11}}(?! ?\d)"
+            r"|(?<![a-z])(?!(?:zero[ ,-]+)?one[ ,-]+two[ ,-]+three)"
+            rf"{_DIGIT_WORD}(?:[ ,-]+{_DIGIT_WORD}){{6,14}}(?![a-z])"
             r"|(?<![零〇一二三四五六七八九幺两])[零〇一二三四五六七八九幺两]{7,13}(?![零〇一二三四五六七八九幺两十百千万年月日])"
             # With a word that says so, any number is one.
             r"|(?:(?<![a-z])(?:tel|telephone|phone|(?:call|text|sms|dial|ring)(?: us| me)?(?: at| on)?|hotline|fax)\b"

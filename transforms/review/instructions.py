@@ -45,14 +45,14 @@ INSTRUCTION = (
         "picture|image|photo|sign|sticker|label|note|box|text",
         r"\b(?:as|because|since) (?:the|this) (?:\w+ )?(?:image|picture|photo|sign|sticker|label|note"
         r"|text) (?:demand|command"
-        r"|order|request|require|instruct|say|tell|want)s?,? (?:that )?(?:i|we|you)?\b"
+        r"|order|request|require|instruct|say|tell|want)s?,? (?:that )?(?:i|we|you)\b"
         r"|\b(?:per|as per|following|obeying) the (?:text|words|order|note|sign|label)s? (?:on|in|of) the \w+,",
     ),
     (
         "must|never|always",
         r"\b(?:you|it) (?:must|shall|have to) (?:\w+ )?(?:rate|say|write|praise|give|mention|recommend|repeat"
         r"|answer|reply)\b"
-        r"|\b(?:never|do not|don't) (?:mention|tell|reveal|say|speak of)\b",
+        r"|\b(?:never|do not|don't) (?:mention|reveal|speak of)\b",
     ),
     (
         "disregard|ignor|exactly|pretend|repeat after|reveal",
@@ -85,7 +85,7 @@ INSTRUCTION = (
     ("i ", r"\bi (?:hereby|now|will now|must now|shall now|shall|declare|announce|confirm|obey|comply)\b"),
     (
         "just repeat|only repeat|simply repeat|just say|only say|just answer",
-        r"(?:^|[.,!:;] ?)(?:just|only|simply) (?:repeat|say|answer|reply|output|write)\b",
+        r"(?:^|[.,!:;] ?)(?:just|only|simply) (?:repeat|say|answer|reply|output|write)\b ?[\"'“:]",
     ),
     ("prompt|instruction|system", r"\b(?:system|hidden|secret|initial) (?:prompt|instruction)s?\b|\bsystem message\b"),
     (
@@ -126,20 +126,20 @@ INSTRUCTION = (
     ),
     (
         "跟我念|跟我说|假装|扮演|听从|听海报|从此刻|隐藏设定",
-        r"跟我(?:念|说|读)|(?:假装|扮演)(?:你|成|自己)|从此刻起|隐藏(?:设定|指令|提示)",
+        r"跟我(?:念|说)[:,]|(?:假装|扮演)(?:你|自己)是|从此刻起|隐藏(?:设定|指令|提示)",
     ),
     ("作废|失效|宣布|新规", r"(?:全部|都|统统|一律)(?:已)?(?:作废|失效)|(?:现在|在此|特此|现)宣布|新规(?:定)?:"),
     ("每|结尾|末尾|开头", r"每(?:句|段|条|次)(?:话|文案|回答)?(?:的)?(?:结尾|末尾|开头|最后)"),
     (
         "务必|不许|不准|绝不|不能提",
-        r"务必(?:给|打|写|说|提|夸|赞)|(?:不许|不准|绝不能?|绝对不(?:能|要)?)(?:提|说|写|透露)",
+        r"务必(?:给.{0,10}(?:分|评)|打(?:满|高|五|5)|写上|说|夸|赞)|(?:不许|不准|绝不能?|绝对不(?:能|要)?)(?:提|说|写|透露)",
     ),
     (
         "意思|要求|吩咐|命令",
         r"(?:照|按|按照|依照|遵照)(?:着)?(?:这|那)?(?:张)?(?:贴纸|纸条|图片|卡片|海报|标签|牌子|便签)(?:的|上的)?(?:意思|要求|吩咐|命令|话)",
     ),
     ("满分|好评|赞美", r"(?:打|给)(?:个|出)?(?:满分|好评|五星)|(?:加上|写上|说)赞美"),
-    ("只", r"(?:^|[,。!:;])(?:请)?(?:你)?(?:只|仅)(?:需|要|能)?(?:回答|输出|回复|写|说)[:,「“\"]?"),
+    ("只", r"(?:^|[,。!:;])(?:请)?(?:你)?(?:只|仅)(?:需|要|能)?(?:(?:回答|回复|说)[:,「“\"]|(?:输出|写)[:「“\"])"),
     ("按|照", r"(?:按|照|依)(?:照)?(?:纸|图|牌|卡|标签|纸条|图片)(?:上|里|中)(?:写|说|印)的"),
     ("忘|忽略|无视", r"(?:前面|之前|上面|以上|刚才)(?:说|写)?的.{0,6}(?:都|全部?)(?:忘|忽略|无视)"),
     (
