@@ -16,7 +16,8 @@ _MARKER = re.compile(rb"\xff([^\x00\xff\xd0-\xd7])")
 _START_OF_SCAN, _END, _JFIF, _ADOBE = 0xDA, 0xD9, 0xE0, 0xEE
 _NEEDED = frozenset((*range(0xC0, 0xD0), 0xDA, 0xDB, 0xDC, 0xDD, 0xDE, 0xDF))
 """Frames, tables, scans, restarts."""
-_PNG_NEEDED = frozenset((b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"acTL", b"fcTL", b"fdAT"))
+_PNG_NEEDED = frozenset((b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"))
+"""Of an animation the first frame is enough: its other chunks may be damaged where nobody has looked."""
 _WEBP_NEEDED = frozenset((b"VP8 ", b"VP8L", b"ALPH", b"ANIM", b"ANMF"))
 _WEBP_ALPHA, _WEBP_ANIMATION, _WEBP_EXIF = 0x10, 0x02, 0x08
 _AVIF_BOXES = frozenset((b"ftyp", b"meta", b"mdat", b"free", b"skip"))
