@@ -4,7 +4,39 @@ from __future__ import annotations
 
 _SAID = r"(?:caption|description|alt[ -]text|summary|sales copy|translation|answer)"
 
+_QUOTES = (
+    r"^(?:(?!\b(?:say|said|read|print|word|text|slogan|phrase|letter|title|call|name|write|written|inscri"
+    r"|engrav|emb)).)*?"
+)
+"""No caption speaks of itself; a mug that does is said to say it."""
+_NUMBERED = r"(?<!type )(?<!mark )(?<!part )(?<!class )(?<!level )(?<!phase )(?<!elizabeth )(?<!charles )(?<!war )"
+_SPOKEN = (
+    (
+        " i | i'm| i'll| i'd| i've| me| my ",
+        rf"{_QUOTES}{_NUMBERED}(?<![&'-])"
+        r"\b(?:i(?:'m|'ll|'d|'ve)? (?!beam|love|heart)[a-z]|(?:for|to|with|of|at|tell|told|asked"
+        r"|lets|made) me\b"
+        r"|my (?:[a-z]+ )?(?:take|answer|caption|best|guess|job|task|role|rules|view|opinion|training|abilit"
+        r"|instruction))",
+    ),
+    (
+        "我",
+        r"^(?:(?!写|印|字样|标语|文字|刻|绣|题|名|歌|书|游戏|主题).)*?(?<![自忘真加])我(?!们|国|的世界|爱|家|和|心)",
+    ),
+)
+"""Whoever speaks of itself."""
+
 CHATTER = (
+    *_SPOKEN,
+    (
+        "alright|all right|sure thing|got it|understood|okay so|ok so|no worries",
+        r"^(?:alright|all right|sure thing|got it|understood|okay so|ok so|no worries)\b",
+    ),
+    ("step 1|step one|first step|第一步", r"\bstep (?:1|one)\s?:|第一步.*第二步"),
+    ("format|输出格式", r"\b(?:output|answer|response) format\b|输出格式"),
+    ("guideline|规定", r"\b(?:as per|per|following|under) (?:the|my|our) guidelines\b|按照?规定"),
+    ("模型:|用户:|user:|model:", r"(?:^|[。.!\n]\s?)(?:模型|用户|user|model)\s?:"),
+    ("行|嗯|收到|明白|好", r"^(?:行|嗯|收到|明白|好|好吧|好嘞)[,!。]"),
     (
         "happy to help|glad to help|question|thank",
         r"\b(?:happy|glad) to help\b|^(?:great|good|excellent) question\b|^thank(?:s| you) for (?:sharing|"

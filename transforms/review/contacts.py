@@ -62,7 +62,7 @@ _RULES: tuple[tuple[str, re.Pattern[str]], ...] = (
             rf"|{_NO_DIGIT}(?!0 1 2 3)(?:0|1 ?[3-9])(?: ?[ -] ?\d){{8,11}}(?! ?\d)"
             r"|(?<![a-z])(?!(?:zero[ ,-]+)?one[ ,-]+two[ ,-]+three)"
             rf"{_DIGIT_WORD}(?:[ ,-]+{_DIGIT_WORD}){{6,14}}(?![a-z])"
-            r"|(?<![零〇一二三四五六七八九幺两])[零〇一二三四五六七八九幺两]{7,13}(?![零〇一二三四五六七八九幺两十百千万年月日])"
+            r"|(?<![零〇一二三四五六七八九幺两])[零〇一二三四五六七八九幺两壹贰叁肆伍陆柒捌玖]{7,13}(?![零〇一二三四五六七八九幺两十百千万年月日])"
             # With a word that says so, any number is one.
             r"|(?:(?<![a-z])(?:tel|telephone|phone|(?:call|text|sms|dial|ring)(?: us| me)?(?: at| on)?|hotline|fax)\b"
             r"|电话|手机号?|热线|致电|联系方式|客服)[:. 号码]{0,4}\+?\(?\d{3,4}\)?[ -]?\d{3,4}(?:[ -]?\d{1,5})?(?!\d)"
@@ -72,7 +72,7 @@ _RULES: tuple[tuple[str, re.Pattern[str]], ...] = (
         "messenger",
         re.compile(
             r"(?:(?<![a-z0-9])(?:wechat|weixin|whatsapp|telegram|snapchat|line id|vx|qq)(?![a-z])"
-            r"|加?微信号?|薇信|加薇|加v|v信|扣扣|抖音号|公众号)(?: id)?[^\w\s:@]?"
+            r"|加?微信号?|薇信|加薇|加v|v信|扣扣|抖音号|公众号|加 ?q(?=\s?[::]))(?: id)?[^\w\s:@]?"
             r"(?:[: 号群]{0,3}[a-z0-9][a-z0-9_ -]{3,24}(?<=[\d_-])(?![a-z0-9])|:\s?[a-z][a-z0-9_-]{3,24})"
             r"|(?<![\w.@])@[a-z][a-z0-9_.]{3,30}(?![\w@])"
         ),
@@ -83,10 +83,11 @@ _HINTS = {
     "email": re.compile(r"@|[\[({]\s?at| dot |艾特"),
     "link": re.compile(r"://|www|\.[a-z]{2}|[\[({]\s?(?:dot|\.)| dot |点 ?[a-z]|(?<![a-z])t[. ]me"),
     "phone": re.compile(
-        rf"\d[\d ().-]{{4,}}\d|{_DIGIT_WORD}[ ,-]+{_DIGIT_WORD}[ ,-]|[零〇一二三四五六七八九幺两]{{7}}"
+        rf"\d[\d ().-]{{4,}}\d|{_DIGIT_WORD}[ ,-]+{_DIGIT_WORD}[ ,-]"
+        r"|[零〇一二三四五六七八九幺两壹贰叁肆伍陆柒捌玖]{7}"
     ),
     "messenger": re.compile(
-        r"@|wechat|weixin|whatsapp|telegram|line id|vx|qq|snapchat|微信|薇信|加薇|加v|v信|扣扣|公众号|抖音号"
+        r"@|wechat|weixin|whatsapp|telegram|line id|vx|qq|snapchat|微信|薇信|加薇|加v|v信|扣扣|公众号|抖音号|加 ?q"
     ),
 }
 """Without this a rule cannot hit; to look for it takes little time."""

@@ -16,6 +16,7 @@ MARKUP = (
     ("draft|version|option|variant", r"\b(?:draft|version|option|variant) (?:\d|one|two|a|b)\s?:"),
     ("【|文案|方案|版本", r"【[^】]*】.*【|^【(?:文案|描述|标题|说明)|(?:文案|方案|版本)[一二三123][:\]】]"),
     ("__|##|\\n", r"__\S[^_\n]*__|##|\\n"),
+    ("<!--", ""),
     ("**", r"(?<!\*)\*\*(?!\*)\S"),
     ("](", r"\[[^\]\n]*\]\([^)\n]*\)"),
     ("=", r"\b(?:caption|text|description|title|alt|content|output)\s?=\s?[\"'“]"),
@@ -48,6 +49,25 @@ INSTRUCTION = (
         r"|order|request|require|instruct|say|tell|want)s?,? (?:that )?(?:i|we|you)\b"
         r"|\b(?:per|as per|following|obeying) the (?:text|words|order|note|sign|label)s? (?:on|in|of) the \w+,",
     ),
+    (
+        "your",
+        r"\byour (?:\w+ )?(?:instruction|prompt|order|directive|guideline)s? (?:is|are|was|were|have|has)\b",
+    ),
+    (
+        "act as|stop |praise|trust|obey|pretend|always",
+        r"(?:^|[.!?:] ?)(?:act as|stop (?:describing|writing|captioning|following)|praise|obey|pretend)\b"
+        r"|\balways (?:praise|recommend|mention|say|answer|end|begin)\b",
+    ),
+    (
+        "readers|viewers|everyone|everybody|people|customers|buyers|shoppers",
+        r"\b(?:order|command|tell|instruct|ask|urge)s? (?:all )?(?:readers|viewers|everyone|everybody|people"
+        r"|customers|buyers|shoppers) to\b",
+    ),
+    (
+        "指令|停止|永远|口吻|照做|照办",
+        r"指令(?:已|被|改|替换)|停止(?:描述|撰写|说明)|永远(?:夸|赞|推荐|说)|以.{1,6}(?:口吻|身份|语气)|(?:命令|要求)大家|照做(?:了|。|$)",
+    ),
+    ("叫我|让我|要我", r"(?:吊牌|横幅|文字|字条|提示)(?:上)?(?:的字)?(?:叫|让|要)(?:我|你)"),
     (
         "must|never|always",
         r"\b(?:you|it) (?:must|shall|have to) (?:\w+ )?(?:rate|say|write|praise|give|mention|recommend|repeat"

@@ -27,6 +27,8 @@ _PATTERNS = tuple(
 )
 _SPACED = re.compile(r"(?<=[\u3400-\u9fff，。、；：！？,]) +(?=[\u3400-\u9fff])")
 """Chinese has no spaces."""
+_OWN_WORDS = ("refusal", "chatter")
+"""Looked for outside quotation marks: what a mug says is no refusal, "Sorry, I can't adult today"."""
 _QUOTED = re.compile(r"\"[^\"]*\"|“[^”]*”|「[^」]*」|『[^』]*』|«[^»]*»")
 
 
@@ -36,11 +38,10 @@ def find(text: str) -> Iterator[str]:
     folded = "\n".join(map(plain, text.splitlines())) if "\n" in text or "\r" in text else plain(text)
     if " " in folded:
         folded = _SPACED.sub("", folded)
-    # What a mug says is no refusal: "Sorry, I can't adult today".
     unquoted, last = _QUOTED.sub("", folded), ""
-    for place in sorted({place for _, places in _needles().iter(as_bytes(folded)) for place in places}):
+    for place in sorted({place for _, places in _needles().iter(as_bytes(f" {folded}")) for place in places}):
         rule, _, pattern = _PATTERNS[place]
-        if rule != last and pattern.search(unquoted if rule == "refusal" else folded):
+        if rule != last and pattern.search(unquoted if rule in _OWN_WORDS else folded):
             last = rule
             yield rule
 

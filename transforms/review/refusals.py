@@ -74,6 +74,17 @@ REFUSAL = (
         "submit|upload|again later|timed out|error ",
         r"\b(?:please|kindly) (?:re)?-?(?:submit|upload|send|try)\b|\btry again later\b|\btimed out\b|^error \d",
     ),
+    ("sorry|apologies", r"^(?:sorry|apologies)[,.]|\boff[ -]limits\b"),
+    (
+        "generation|retake|attachment|too dark|too blurry|administrator",
+        rf"\b(?:generation|processing|captioning) (?:has |was )?(?:failed|error|aborted|stopped)|\bplease retake\b"
+        rf"|\battachment (?:did|was|is|could|can)\b|\b{IMAGE} (?:is )?too (?:dark|blurry|small|noisy) to\b",
+    ),
+    (
+        "失败|管理员|附件|服务范围|帮不|看不出|不方便",
+        r"(?:生成|描述|加载|上传|请求)失败|联系管理员|附件.{0,6}(?:打不开|没有|无法|损坏)"
+        r"|不在(?:我的)?服务范围|帮不(?:到|了)|看不出(?:来)?(?:是)?(?:什么|啥)|我?不方便(?:说|描述|回答|透露)",
+    ),
     (
         "goes here|here",
         r"\b(?:description|text|caption|title|name) goes here\b"

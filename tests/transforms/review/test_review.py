@@ -36,14 +36,18 @@ def test_of_the_good_ones_at_most_one_in_fifty_is_blocked() -> None:
     assert blocked == []
 
 
-@pytest.mark.parametrize("part", ["first", "second", "third"])
-def test_texts_that_were_held_out(part: str) -> None:
-    """Since they were looked at they are as good as the corpus, and no better."""
+@pytest.mark.parametrize(
+    ("part", "missed_at_most"), [("first", 0), ("second", 0), ("third", 0), ("fourth", 0), ("fifth", 32)]
+)
+def test_texts_that_were_held_out(part: str, missed_at_most: int) -> None:
+    """Since they were looked at, four of the sets are as good as the corpus, and no better; the fifth was not."""
     texts = list(held_out(part))
+    good = [one for one in texts if one.verdict == "PASSED"]
     passed = [one for one in texts if review(one.text, one.asked, POLICY).verdict is Verdict.PASSED]
-    assert len(passed) >= 60
-    assert len(texts) - len(passed) >= 60
-    assert passed == [one for one in texts if one.verdict == "PASSED"]
+    assert len(good) >= 60
+    assert len(texts) - len(good) >= 60
+    assert [one.text for one in good if one not in passed] == []
+    assert len(passed) - len(good) <= missed_at_most
 
 
 def test_what_is_known_to_be_missed_still_is() -> None:
