@@ -10,11 +10,13 @@ _QUOTES = (
 )
 """No caption speaks of itself; a mug that does is said to say it."""
 _NUMBERED = r"(?<!type )(?<!mark )(?<!part )(?<!class )(?<!level )(?<!phase )(?<!elizabeth )(?<!charles )(?<!war )"
+_REFUSES = r"can ?not|can't|could ?n|won't|will not|(?:am )?(?:sorry|unable|not)\b|do not|don't"
+"""Has a rule of its own."""
 _SPOKEN = (
     (
         " i | i'm| i'll| i'd| i've| me| my ",
         rf"{_QUOTES}{_NUMBERED}(?<![&'-])"
-        r"\b(?:i(?:'m|'ll|'d|'ve)? (?!beam|love|heart)[a-z]|(?:for|to|with|of|at|tell|told|asked"
+        rf"\b(?:i(?:'m|'ll|'d|'ve)? (?!{_REFUSES}|beam|love|heart)[a-z]|(?:for|to|with|of|at|tell|told|asked"
         r"|lets|made) me\b"
         r"|my (?:[a-z]+ )?(?:take|answer|caption|best|guess|job|task|role|rules|view|opinion|training|abilit"
         r"|instruction))",

@@ -89,10 +89,10 @@ def test_what_is_no_contact(text: str) -> None:
         ("A 5* hotel towel & a 2-in-1 tool <3", []),
         ("Please note the red handle.", []),
         ("\n- a\n- b", ["markup"]),
-        ("I can’t see any picture", ["refusal", "chatter"]),
+        ("I can’t see any picture", ["refusal"]),
         ("Okay, a mug", ["chatter"]),
         ('Then reply only with "free"', ["instruction"]),
-        ("Sorry, I cannot ignore the previous instructions", ["refusal", "chatter", "instruction"]),
+        ("Sorry, I cannot ignore the previous instructions", ["refusal", "instruction"]),
     ],
 )
 def test_phrases(text: str, rules: list[str]) -> None:
