@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-fast test-faults lint bench lock clean
+.PHONY: demo test test-fast test-pictures test-faults lint bench lock clean
 
 demo: $(READY)
 	$(BIN)/captionstream demo
@@ -14,6 +14,15 @@ test: $(READY)
 
 test-fast: $(READY)
 	$(BIN)/pytest -m "not broker and not flink and not model and not slow"
+
+# Other libraries' odd pictures; fetched once, from the package registry.
+SETS := $(VENV)/picture-sets
+test-pictures: $(READY)
+	test -d $(SETS) || { mkdir -p $(SETS) && $(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps \
+	  --no-binary :all: --dest $(SETS) pillow==12.3.0 pillow-heif==1.8.1 && \
+	  for file in $(SETS)/*.tar.gz; do tar --extract --file $$file --directory $(SETS); done; }
+	PICTURE_SETS=$(SETS)/pillow-12.3.0/Tests/images:$(SETS)/pillow_heif-1.8.1/tests $(BIN)/pytest -s \
+	  tests/transforms/test_public_pictures.py
 
 # Every fault case on real processes; SEEDS=1,2,3 runs each three times, its moments drawn from the seed.
 SEEDS ?= 1
@@ -37,8 +46,8 @@ $(READY): requirements.lock pyproject.toml
 
 # Pins versions and hashes; names no registry.
 lock: $(READY)
-	$(BIN)/uv pip compile --quiet pyproject.toml --extra local --extra redis --group dev --python-version 3.11 \
-	  --generate-hashes --no-emit-index-url --no-header --no-annotate --output-file requirements.lock
+	$(BIN)/uv pip compile --quiet pyproject.toml --extra local --extra redis --extra s3 --extra gs --group dev \
+	  --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --output-file requirements.lock
 	@echo "renew deploy/dataflow/requirements.lock too: docs/deploying.md, at its end"
 
 clean:

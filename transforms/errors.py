@@ -38,6 +38,7 @@
         ├── TopicMissing            topic_missing
         ├── OffsetsUnavailable      offsets_unavailable
         ├── ModelUnavailable        model_unavailable
+        ├── ProxyUnreachable        proxy_unreachable
         ├── StageBroken             stage_broken
         ├── CaptionerBroken         captioner_broken
         ├── CaptionerStalled        captioner_stalled
@@ -389,6 +390,16 @@ class ModelUnavailable(JobError):
     """
 
     code = "model_unavailable"
+
+
+class ProxyUnreachable(JobError):
+    """The proxy through which pictures are fetched could not be reached, several times in a row.
+
+    Nothing was turned into dead letters for it. See to the proxy that --fetch-proxy names and to the way there from the
+    workers, and start again with --resume latest.
+    """
+
+    code = "proxy_unreachable"
 
 
 class StageBroken(JobError):

@@ -19,7 +19,8 @@ from transforms.captioner.headers import picture_format
 from transforms.captioner.images import LEAST_SIDE, Opened, open_checked
 from transforms.captioner.plugins import FORMATS
 from transforms.captioner.sniff import HINTS, sniff
-from transforms.errors import ConfigInvalid, ImageEmpty, ImageFormatUnsupported, ImageTooLarge
+from transforms.errors import ConfigInvalid, ImageEmpty, ImageFormatUnsupported, ImageTooLarge, InputError
+from transforms.metadata import bare
 from transforms.values import Fetched, Inspected, Picture
 
 QUALITIES = (90, 80, 70, 60, 50, 40)
@@ -64,8 +65,9 @@ class InspectLimits:
 def inspect(encoded: bytes, limits: InspectLimits) -> tuple[Picture, Image.Image | None]:
     """Look at the bytes of an upload and decode them once, all of the first frame.
 
-    The sha256 is of the bytes as given. They are carried on unless there are more than ``max_encoded``: then
-    as an upright RGB JPEG without metadata, scaled to the model's pixel budget.
+    The sha256 is of the bytes as given. They are carried on without their metadata, unless there are more than
+    ``max_encoded``: then as an upright RGB JPEG, scaled to the model's pixel budget. So are those few whose metadata
+    cannot be taken out (AVIF).
 
     Also returns what was decoded, where it is what `decode_rgb` makes of the carried bytes at `LEAST_SIDE`. A
     scaled JPEG skips no bytes, only arithmetic: one that is cut short or damaged is found as in full size.
@@ -82,17 +84,36 @@ def inspect(encoded: bytes, limits: InspectLimits) -> tuple[Picture, Image.Image
         )
     if picture_format(encoded) not in FORMATS:
         raise _unsupported(encoded)
-    opened = open_checked(encoded, limits.max_pixels, limits.max_frames)
+    opened = _opened(encoded, limits)
     decoded = None
     with _one_large_picture if opened.width * opened.height > LARGE_PIXELS else contextlib.nullcontext():
         if len(encoded) > limits.max_encoded:
-            carried, sideways = _shrunk(opened, limits)
+            carried, turn = _shrunk(opened, limits)
         else:
-            carried = encoded
-            decoded, sideways = opened.rgb(at_least=LEAST_SIDE)
-    width, height = (opened.height, opened.width) if sideways else (opened.width, opened.height)
+            decoded, turn = opened.rgb(at_least=LEAST_SIDE)
+            plain = _bare(encoded, opened.kind, turn, limits)
+            if plain is None:
+                decoded, (carried, turn) = None, _shrunk(_opened(encoded, limits), limits)
+            else:
+                carried = plain
+    width, height = (opened.height, opened.width) if turn >= 5 else (opened.width, opened.height)
     digest = hashlib.sha256(encoded).digest()
     return Picture(carried, digest, opened.kind, width, height, opened.frames), decoded
+
+
+def _opened(encoded: bytes, limits: InspectLimits) -> Opened:
+    return open_checked(encoded, limits.max_pixels, limits.max_frames)
+
+
+def _bare(encoded: bytes, kind: str, turn: int, limits: InspectLimits) -> bytes | None:
+    """Without metadata; None where that cannot be done, or makes something else of a file that is damaged elsewhere."""
+    plain = bare(encoded, kind, turn)
+    if plain is not None and plain is not encoded:
+        try:
+            _opened(plain, limits)
+        except InputError:
+            return None
+    return plain
 
 
 def _unsupported(encoded: bytes) -> ImageFormatUnsupported:
@@ -103,17 +124,18 @@ def _unsupported(encoded: bytes) -> ImageFormatUnsupported:
     )
 
 
-def _shrunk(opened: Opened, limits: InspectLimits) -> tuple[bytes, bool]:
+def _shrunk(opened: Opened, limits: InspectLimits) -> tuple[bytes, int]:
+    """An upright JPEG for the model, and the EXIF orientation that the picture had."""
     width, height = _within(opened.width, opened.height, limits.model_max_pixels)
-    rgb, sideways = opened.rgb(at_least=min(width, height))
-    size = (height, width) if sideways else (width, height)
+    rgb, turn = opened.rgb(at_least=min(width, height))
+    size = (height, width) if turn >= 5 else (width, height)
     while True:
         rgb = rgb.resize(size, Image.Resampling.LANCZOS) if rgb.size != size else rgb
         for quality in QUALITIES:
             buffer = io.BytesIO()
             rgb.save(buffer, "JPEG", quality=quality)
             if buffer.tell() <= limits.max_encoded:
-                return buffer.getvalue(), sideways
+                return buffer.getvalue(), turn
         size = _within(*size, size[0] * size[1] // 2)
 
 

@@ -128,7 +128,8 @@ class Picture:
     """An inspected picture: safe to decode, at most 512 KiB."""
 
     encoded: PartOfRecord
-    """The bytes as fetched, or a JPEG scaled to the model's pixel budget where those were over 512 KiB."""
+    """The bytes as fetched without their metadata, or a JPEG scaled to the model's pixel budget where those were over
+    512 KiB. A part of the record where there was no metadata."""
     sha256: bytes
     """Digest of the bytes as fetched, 32 bytes."""
     format: str

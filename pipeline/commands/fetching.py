@@ -35,6 +35,22 @@ def add_fetching(group: Any) -> None:
         help="private network in which these hosts may be, for example 10.2.0.0/16; repeatable (default none: public "
         "addresses only)",
     )
+    group.add_argument(
+        "--fetch-bucket",
+        action="append",
+        default=[],
+        metavar="BUCKET",
+        help="s3://name or gs://name from which pictures are read with the worker's own rights; repeatable (default "
+        "none); needs captionstream[s3] or captionstream[gs]",
+    )
+    group.add_argument("--fetch-s3-endpoint", metavar="URL", help="https://host:port of a store that speaks S3")
+    group.add_argument("--fetch-gs-endpoint", metavar="URL", help="the same for gs: buckets")
+    group.add_argument(
+        "--fetch-proxy",
+        metavar="URL",
+        help="http://host:port through which hosts are asked (default none, whatever the environment says); it looks "
+        "names up, so where they lead is not judged here, and '*' is refused",
+    )
     group.add_argument("--fetch-ca-file", metavar="FILE", help="authorities trusted besides the system's, PEM")
     group.add_argument(
         "--fetch-timeout",
@@ -51,7 +67,8 @@ def add_fetching(group: Any) -> None:
 
 def fetch_limits(arguments: argparse.Namespace) -> FetchLimits:
     """The options of `add_fetching`. Raises `ConfigInvalid`."""
-    from transforms.fetch import FetchLimits, HttpLimits
+    from transforms.fetch import BucketLimits, FetchLimits, HttpLimits
+    from transforms.fetch.signing import require_packages
 
     memory = None if arguments.fetch_memory is None else arguments.fetch_memory << 20
     http = HttpLimits(
@@ -59,6 +76,7 @@ def fetch_limits(arguments: argparse.Namespace) -> FetchLimits:
         allow_plain=arguments.fetch_plain_http,
         ports=tuple(arguments.fetch_port),
         networks=tuple(arguments.fetch_network),
+        proxy=arguments.fetch_proxy,
         ca_file=arguments.fetch_ca_file,
         seconds=milliseconds(arguments.fetch_timeout, "--fetch-timeout") / 1000,
         **given(
@@ -69,4 +87,11 @@ def fetch_limits(arguments: argparse.Namespace) -> FetchLimits:
             }
         ),
     )
-    return FetchLimits(arguments.file_root, **given({"max_bytes": arguments.max_image_bytes}), http=http)
+    buckets = BucketLimits(
+        tuple(arguments.fetch_bucket),
+        s3_endpoint=arguments.fetch_s3_endpoint,
+        gs_endpoint=arguments.fetch_gs_endpoint,
+    )
+    require_packages(buckets)
+    most = given({"max_bytes": arguments.max_image_bytes})
+    return FetchLimits(arguments.file_root, **most, http=http, buckets=buckets)

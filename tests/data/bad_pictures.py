@@ -12,7 +12,7 @@
 
 from __future__ import annotations
 
-from data.pictures import bombs, damaged, good, refused
+from data.pictures import bombs, broken, cuts, damaged, declared, foreign, good, refused
 from data.pictures.registry import PICTURES, Facts, Odd
 
-__all__ = ["PICTURES", "Facts", "Odd", "bombs", "damaged", "good", "refused"]
+__all__ = ["PICTURES", "Facts", "Odd", "bombs", "broken", "cuts", "damaged", "declared", "foreign", "good", "refused"]

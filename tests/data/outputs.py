@@ -32,13 +32,21 @@ def asked(language: str, finish_reason: str = "stop") -> Asked:
 
 def outputs() -> Iterator[Output]:
     content = _content()
-    for part in (content, content["later"], content["last"]):
+    for part in (content, content["later"], content["last"], content["mended"], content["near"]):
         yield from _read(part)
 
 
 def task_outputs() -> dict[str, Any]:
     """Outputs by task and language: what is `good`, and pairs of a rule and what is bad by it."""
     return tomllib.loads(Path(__file__).with_name("task_outputs.toml").read_text("utf-8"))
+
+
+def held_out(part: str) -> Iterator[Output]:
+    """Texts that no rule had been mended for when they were written; of bad ones only that they must not pass."""
+    content = tomllib.loads(Path(__file__).with_name("held_out_outputs.toml").read_text("utf-8"))[part]
+    for kind, verdict in (("good", "PASSED"), ("bad", "REJECTED")):
+        for language, texts in content[kind].items():
+            yield from (Output(text, language, verdict, "") for text in texts)
 
 
 def missed() -> Iterator[Output]:

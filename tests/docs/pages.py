@@ -27,7 +27,7 @@ def commands(page: Path) -> list[list[str]]:
 
 def options(page: Path) -> set[str]:
     """Options that the page names in its text."""
-    return set(re.findall(r"`(--[a-z][a-z-]+)", page.read_text("utf-8")))
+    return set(re.findall(r"`(--[a-z][a-z0-9-]+)", page.read_text("utf-8")))
 
 
 def links(page: Path) -> list[str]:

@@ -1,13 +1,16 @@
-"""Pictures on a host, through the whole job and a real broker."""
+"""Pictures on a host and in buckets, through the whole job and a real broker."""
 
 from collections.abc import Callable
 
 import pytest
+from data.object_store import KEY, ObjectStore
+from data.object_store import SECRET as PASSWORD
+from data.pictures.told import SECRET, TOLD
 from data.web_host import WebHost, answer, drip, picture, redirect
 from live.shop import Shop, near_copy, product_png
 
 from pipeline.local.kafka import LocalKafka
-from transforms.fetch import FetchLimits, HttpLimits, deadline
+from transforms.fetch import BucketLimits, FetchLimits, HttpLimits, deadline
 
 pytestmark = pytest.mark.broker
 
@@ -74,3 +77,31 @@ def test_a_host_that_hangs_costs_its_own_uploads_only(shop: Shop, monkeypatch: p
         if header.name == "caption.error.code"
     }
     assert codes == {(b"hangs%d" % n, b"image_unreadable") for n in range(100)}
+
+
+def test_objects_of_a_listed_bucket_and_nothing_that_they_tell(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", KEY)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", PASSWORD)
+    told = {name: TOLD[name]() for name in ("jpeg exif turned", "png text", "webp", "gif comment", "avif xmp")}
+    objects = {f"shop/{name}": encoded for name, encoded in told.items()}
+    with ObjectStore({**objects, "other/a": product_png(1), "shop/a b.png": product_png(2)}) as store:
+        shop.upload(
+            *({"image_id": name, "uri": f"s3://shop/{name}"} for name in (*told, "a b.png", "missing")),
+            *({"image_id": uri, "uri": uri} for uri in ("s3://other/a", "s3://shop/../other/a", "gs://shop/a")),
+        )
+        shop.run(fetch=FetchLimits(buckets=BucketLimits(("s3://shop",), s3_endpoint=store.endpoint)))
+    assert {caption["image_id"] for caption in shop.captions()} == {*told, "a b.png"}
+    dead = {record.key: {header.name: header.value for header in record.headers} for record in shop.raw("dead")}
+    assert {key: headers["caption.error.code"] for key, headers in dead.items()} == {
+        b"missing": b"image_missing",
+        b"s3://other/a": b"source_forbidden",
+        b"s3://shop/../other/a": b"source_forbidden",
+        b"gs://shop/a": b"source_forbidden",
+    }
+    for topic in ("captions", "audit", "dead"):
+        records = shop.raw(topic)
+        assert records
+        for record in records:
+            for content in (record.key, record.value, *(header.value for header in record.headers)):
+                for secret in (SECRET, PASSWORD.encode(), KEY.encode(), b"X-Amz"):
+                    assert secret not in (content or b"")

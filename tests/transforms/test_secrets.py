@@ -17,7 +17,7 @@ from transforms.captioner.prompts import Library
 from transforms.dead_letter import encode
 from transforms.decode import DecodeEvent
 from transforms.encode import Encode
-from transforms.fetch import FetchImage, FetchLimits, HttpLimits, client, deadline
+from transforms.fetch import BucketLimits, FetchImage, FetchLimits, HttpLimits, client, deadline
 from transforms.fetch.ahead import FetchAhead
 from transforms.inspect import InspectImage, InspectLimits
 from transforms.stage import Stage
@@ -48,14 +48,17 @@ SCHEMES = ["file", "FILE", "http", "https", "s3", "gs", "ftp", "data"]
 
 
 HTTP = HttpLimits(hosts=("*",), allow_plain=True)
+BUCKETS = BucketLimits(("s3://listed", "gs://listed"))
 
 
-def letters(value: bytes | None, root: Path, http: HttpLimits = HttpLimits()) -> Iterator[DeadLetter]:
+def letters(
+    value: bytes | None, root: Path, http: HttpLimits = HttpLimits(), buckets: BucketLimits = BUCKETS
+) -> Iterator[DeadLetter]:
     """What the stages that see an address say about one event."""
     element: object = record(3, value=value)
     for name, work in (
         ("Decode event", DecodeEvent(prompts=Library.load("tiny"))),
-        ("Fetch image", FetchImage(FetchLimits(str(root), http=http))),
+        ("Fetch image", FetchImage(FetchLimits(str(root), http=http, buckets=buckets))),
         ("Inspect image", InspectImage(InspectLimits())),
     ):
         made = FetchAhead(name, work) if isinstance(work, FetchImage) else Stage(name, work)
@@ -84,8 +87,8 @@ def assert_silent(letter: DeadLetter) -> None:
 def test_no_dead_letter_tells_more_of_an_address_than_its_path(scheme: str, address: str, tmp_path: Path) -> None:
     uri = address.format(scheme)
     for fields in ({"uri": uri}, {"uri": uri, "image": b"x"}, {"uri": uri, "task": "MODERATE"}):
-        for http in (HttpLimits(), HTTP):
-            (letter,) = letters(event(**fields), tmp_path, http)
+        for http, buckets in ((HttpLimits(), BucketLimits()), (HttpLimits(), BUCKETS), (HTTP, BUCKETS)):
+            (letter,) = letters(event(**fields), tmp_path, http, buckets)
             assert_silent(letter)
 
 

@@ -110,11 +110,15 @@ def _jpeg(data: bytes) -> Header:
     return Header(width, height, 1)
 
 
+_PALETTE = 3
+"""Colour type of a PNG whose pixels are numbers of colours."""
+
+
 def _png(data: bytes) -> Header:
     if data[12:16] != b"IHDR":
         raise _damaged("PNG", "the first chunk is not IHDR")
     width, height = unpack_from(">II", data, 16)
-    view = memoryview(data)
+    view, lacks_palette = memoryview(data), data[25] == _PALETTE
     position, chunks, metadata, frames = 8, 0, 0, 0
     while position + 8 <= len(data):
         length, name = unpack_from(">I4s", data, position)
@@ -127,8 +131,12 @@ def _png(data: bytes) -> Header:
             whole = end + 4 <= len(data)
             if whole and zlib.crc32(view[position + 4 : end]) != unpack_from(">I", data, end)[0]:
                 raise _damaged("PNG", f"wrong checksum in {name.decode()}")
+            if name == b"IDAT" and lacks_palette:
+                raise _damaged("PNG", "no palette before its pixels")
         elif name == b"fcTL":
             frames += 1
+        elif name == b"PLTE":
+            lacks_palette = False
         elif name == b"IEND":
             break
         elif name != b"fdAT":

@@ -54,8 +54,8 @@ class Opened:
     height: int
     frames: int
 
-    def rgb(self, at_least: int | None = None) -> tuple[Image.Image, bool]:
-        """Decode the first frame as `decode_rgb` does. Also whether EXIF turned it on its side."""
+    def rgb(self, at_least: int | None = None) -> tuple[Image.Image, int]:
+        """Decode the first frame as `decode_rgb` does. Also its EXIF orientation: from 5 on it lay on its side."""
         factor = 1
         if at_least is not None:
             times = min(self.width, self.height) // max(at_least, LEAST_SIDE)
@@ -68,7 +68,7 @@ class Opened:
             turn = orientation(self.image)
             flat = flatten(self.image, factor)
             self.image.close()
-            return flat.transpose(TURNS[turn]) if turn in TURNS else flat, turn >= 5
+            return flat.transpose(TURNS[turn]) if turn in TURNS else flat, turn
 
 
 def open_checked(encoded: bytes, max_pixels: int, max_frames: int) -> Opened:

@@ -18,6 +18,7 @@ import apache_beam as beam
 from transforms.ahead import Placed, timestamped, windowed, wrapped
 from transforms.fetch.fetcher import FetchImage
 from transforms.fetch.pool import Task
+from transforms.fetch.stored import StoredObject
 from transforms.fetch.target import Target
 from transforms.metrics import count
 from transforms.stage import Stage
@@ -86,7 +87,7 @@ class FetchAhead(Stage):
         """Wait for the rest."""
         yield from self._leaving(0, windowed)
 
-    def _asking(self, target: Target) -> Callable[[Callable[[int], None]], bytes]:
+    def _asking(self, target: Target | StoredObject) -> Callable[[Callable[[int], None]], bytes]:
         return partial(self._work.fetcher.asked, target)
 
     def _leaving(self, most: int, wrap: Callable[[Any, Placed], Any]) -> Iterator[Any]:

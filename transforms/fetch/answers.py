@@ -21,10 +21,13 @@ Hold = Callable[[int], None]
 class TryAgain(Exception):
     """An attempt failed in a way that the next one may not."""
 
-    def __init__(self, what: str, after: float = 0.0) -> None:
-        """``what`` happened, without the address; the host asks to be left alone for ``after`` seconds."""
+    def __init__(self, what: str, after: float = 0.0, is_ours: bool = False) -> None:
+        """``what`` happened, without the address; the host asks to be left alone for ``after`` seconds.
+
+        ``is_ours``: it failed before any host was asked.
+        """
         super().__init__(what)
-        self.what, self.after = what, after
+        self.what, self.after, self.is_ours = what, after, is_ours
 
 
 def redirect(response: BaseHTTPResponse) -> str | None:
@@ -38,14 +41,15 @@ def redirect(response: BaseHTTPResponse) -> str | None:
         return location
 
 
-def picture(response: BaseHTTPResponse, shown: str, max_bytes: int, hold: Hold) -> bytes:
+def picture(response: BaseHTTPResponse, shown: str, max_bytes: int, hold: Hold, may_be_packed: bool = False) -> bytes:
     """The body of an answer. Raises what it means when it is none, and `TryAgain`.
 
+    ``may_be_packed``: of an object, a `Content-Encoding` is only what somebody noted beside its bytes.
     Foreign errors of reading it pass: `OSError` and those of urllib3.
     """
     _check_status(response, shown)
     encoding = response.headers.get("Content-Encoding", "identity")
-    if encoding.strip().lower() not in ("", "identity"):
+    if not may_be_packed and encoding.strip().lower() not in ("", "identity"):
         raise ImageUnreadable(
             f"`{shown}` came with the content encoding `{encoding[:20]}`, which was not asked for; "
             "let the host send pictures as they are"
@@ -81,11 +85,11 @@ def _check_status(response: BaseHTTPResponse, shown: str) -> None:
     if status in (401, 403, 407):
         raise SourceForbidden(f"the host refuses `{shown}` (`{status}`); let it answer without a password")
     if status in _TRY_AGAIN or status >= 500:
-        raise TryAgain(f"the host answered `{status}`", _seconds(response.headers.get("Retry-After")))
+        raise TryAgain(f"the host answered `{status}`", seconds(response.headers.get("Retry-After")))
     raise ImageUnreadable(f"the host answered `{status}` for `{shown}`; send an address that gives the picture itself")
 
 
-def _seconds(header: str | None) -> float:
+def seconds(header: str | None) -> float:
     """``Retry-After``: seconds, or a date."""
     if header is None:
         return 0.0

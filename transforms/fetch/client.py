@@ -10,18 +10,20 @@ import random
 import socket
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import urllib3.exceptions
+from urllib3.response import BaseHTTPResponse
 
-from transforms.errors import ImageUnreadable, InputError
+from transforms.errors import CaptionstreamError, ImageUnreadable, ProxyUnreachable
 from transforms.fetch import answers
 from transforms.fetch.answers import Hold, TryAgain
 from transforms.fetch.connections import Connection, Connections
 from transforms.fetch.deadline import Clock, Deadline
 from transforms.fetch.dial import Dial
 from transforms.fetch.hosts import Hosts
-from transforms.fetch.limits import FetchLimits
+from transforms.fetch.limits import FetchLimits, HttpLimits
+from transforms.fetch.proxy import ProxyDial, ProxyFailed
 from transforms.fetch.target import Target, redirected
 
 ATTEMPTS = 3
@@ -45,7 +47,8 @@ class Client:
         """Raises `ConfigInvalid` when the authorities cannot be read."""
         self._max_bytes, self._limits = limits.max_bytes, limits.http
         self._clock, self._pause, self._chance = clock, pause, chance
-        dial = dial or Dial(limits.http.networks)
+        dial = dial or _dial(limits.http)
+        self._is_forwarded = dial.is_forwarding
         self._connections = Connections(dial, limits.http.connections, limits.http.ca_file, clock)
         self._hosts = Hosts(limits.http.connections_per_host, clock)
 
@@ -58,6 +61,10 @@ class Client:
             except TryAgain as failure:
                 pause = max(FIRST_PAUSE * 2 ** (attempt - 1) * (0.5 + self._chance()), failure.after)
                 if attempt == ATTEMPTS or pause > min(LONGEST_PAUSE, deadline.left()):
+                    if failure.is_ours:
+                        raise ProxyUnreachable(
+                            f"{failure.what}, at attempt `{attempt}`; see to it, or mend --fetch-proxy"
+                        ) from None
                     raise ImageUnreadable(
                         f"`{target.shown}` could not be fetched: {failure.what}, at attempt `{attempt}`; "
                         "see to its host and redrive"
@@ -102,25 +109,35 @@ class Client:
         """One request and its answer; the connection is left open only when the answer was read to its end."""
         is_whole = False
         try:
-            connection.request("GET", target.path, headers=_headers(), preload_content=False, decode_content=False)
-            response = connection.getresponse()
-            elsewhere = answers.redirect(response)
-            if elsewhere is not None:
-                self._hosts.answered(target.place)
-                return elsewhere
-            picture = answers.picture(response, target.shown, self._max_bytes, hold)
-            is_whole = True
+            headers = {**_headers(), **self._credentials(target)}
+            path = (
+                f"http://{target.place}{target.path}" if self._is_forwarded and target.scheme == "http" else target.path
+            )
+            connection.request("GET", path, headers=headers, preload_content=False, decode_content=False)
+            answer = self._read(target, connection.getresponse(), hold)
+            is_whole = isinstance(answer, bytes)
             self._hosts.answered(target.place)
-            return picture
-        except (InputError, TryAgain):
+            return answer
+        except (CaptionstreamError, TryAgain):
             self._hosts.answered(target.place)
             raise
         finally:
             if not is_whole:
                 connection.close()
 
+    def _credentials(self, target: Target) -> Mapping[str, str]:
+        """Headers that say who asks: none, of strangers."""
+        return {}
+
+    def _read(self, target: Target, response: BaseHTTPResponse, hold: Hold) -> bytes | str:
+        """A picture, or where it is said to be. Raises what else the answer means."""
+        elsewhere = answers.redirect(response)
+        return answers.picture(response, target.shown, self._max_bytes, hold) if elsewhere is None else elsewhere
+
     def _failure(self, target: Target, error: Exception, deadline: Deadline) -> Exception:
         """What became of a request that was not answered, in our words: foreign ones may quote the address."""
+        if isinstance(error, ProxyFailed):
+            return TryAgain(str(error), is_ours=True)
         if isinstance(error, socket.gaierror):
             self._hosts.failed(target.place)
             if error.errno != socket.EAI_AGAIN:
@@ -134,6 +151,10 @@ class Client:
         if isinstance(error, OSError):
             self._hosts.failed(target.place)
         return TryAgain(f"the connection to `{target.place}` broke (`{type(error).__name__}`)")
+
+
+def _dial(limits: HttpLimits) -> Dial:
+    return Dial(limits.networks) if limits.proxy is None else ProxyDial(limits.proxy_place, limits.networks)
 
 
 @functools.cache

@@ -42,7 +42,7 @@ class Encrypted(HTTPSConnection):
     is_used = False
 
     def _new_conn(self) -> TimedSocket:
-        return self.dial(self.host, self.port, self.deadline)
+        return self.dial.tunnel(self.host, self.port, self.deadline)
 
     def connect(self) -> None:
         """As of urllib3."""

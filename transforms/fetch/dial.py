@@ -43,6 +43,9 @@ def connect(address: str, port: int, seconds: float) -> TimedSocket:
 class Dial:
     """Connects within a deadline; thread-safe."""
 
+    is_forwarding = False
+    """Whether somebody else connects for us, who wants to hear whole addresses."""
+
     def __init__(self, networks: Sequence[str] = (), resolve: Resolve = resolve, connect: Connect = connect) -> None:
         """``networks`` may be connected to besides public addresses."""
         self._networks = tuple(ipaddress.ip_network(network) for network in networks)
@@ -53,6 +56,13 @@ class Dial:
         literal = parse(host)
         found = [literal] if literal is not None else self._judged(host, port, deadline)
         self._check(host, found)
+        return self._connected(found, port, deadline)
+
+    def tunnel(self, host: str, port: int, deadline: Deadline) -> TimedSocket:
+        """The same for what will be encrypted."""
+        return self(host, port, deadline)
+
+    def _connected(self, found: Sequence[Address], port: int, deadline: Deadline) -> TimedSocket:
         failure: OSError = OSError("the name has no address")
         for address in found[:ADDRESSES]:
             try:

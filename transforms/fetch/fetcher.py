@@ -13,6 +13,8 @@ from transforms.fetch.client import Client
 from transforms.fetch.files import Files
 from transforms.fetch.limits import FetchLimits
 from transforms.fetch.pool import Pool
+from transforms.fetch.stored import StoredObject, is_stored, listed
+from transforms.fetch.stores import Stores
 from transforms.fetch.target import Target, judged
 from transforms.fetch.uri import split
 from transforms.values import Decoded, Fetched, Upload
@@ -21,11 +23,12 @@ from transforms.values import Decoded, Fetched, Upload
 class Fetcher:
     """Fetches the bytes of uploads; thread-safe, made on the worker."""
 
-    def __init__(self, limits: FetchLimits, client: Client | None = None) -> None:
-        """``client`` asks hosts. Raises `ConfigInvalid` for what is not as it must be on this machine."""
+    def __init__(self, limits: FetchLimits, client: Client | None = None, stores: Stores | None = None) -> None:
+        """``client`` asks hosts, ``stores`` object stores. Raises `ConfigInvalid` for what is missing here."""
         self._limits = limits
         self._files = Files(limits.file_root, self._check_size)
         self._client = client or (_client(limits) if limits.http.hosts else None)
+        self._stores = stores or (_stores(limits) if limits.buckets.names else None)
 
     def fetch(self, upload: Upload) -> bytes:
         """Return the picture's bytes; at most ``max_bytes``, possibly none, not looked at.
@@ -37,16 +40,26 @@ class Fetcher:
         target = self.target(upload)
         return self.at_hand(upload) if target is None else self.asked(target)
 
-    def target(self, upload: Upload) -> Target | None:
-        """What is to be asked of a host; None for a picture `at_hand`. Raises `SourceForbidden`."""
+    def target(self, upload: Upload) -> Target | StoredObject | None:
+        """What is to be asked of a host or a store; None for a picture `at_hand`.
+
+        Raises `SourceForbidden` and `EventInvalid`.
+        """
         uri = upload.uri
-        if self._client is None or uri is None or upload.inline is not None or uri[:4].lower() != "http":
+        if uri is None or upload.inline is not None:
+            return None
+        if self._stores is not None and is_stored(uri):
+            return listed(uri, self._limits.buckets)
+        if self._client is None or uri[:4].lower() != "http":
             return None
         address = split(uri)
         return judged(address, self._limits.http) if address.scheme in ("http", "https") else None
 
-    def asked(self, target: Target, hold: Hold = lambda _: None) -> bytes:
-        """The picture from its host; ``hold`` is told how many bytes it has."""
+    def asked(self, target: Target | StoredObject, hold: Hold = lambda _: None) -> bytes:
+        """The picture from its host or store; ``hold`` is told how many bytes it has."""
+        if isinstance(target, StoredObject):
+            assert self._stores is not None, "an object is listed with stores only"  # noqa: S101
+            return self._stores.fetch(target, hold)
         assert self._client is not None, "a target is made with a client only"  # noqa: S101
         return self._client.fetch(target, hold)
 
@@ -61,7 +74,8 @@ class Fetcher:
         if address.scheme != "file":
             raise SourceForbidden(
                 f"scheme `{address.scheme}` is not served; pictures may be inside the event, have `file:` addresses "
-                "under --file-root, or `https:` addresses on a host named with --fetch-host"
+                "under --file-root, `https:` addresses on a host named with --fetch-host, or `s3:` and `gs:` addresses "
+                "in a bucket named with --fetch-bucket"
             )
         return self._files.read(address)
 
@@ -100,6 +114,7 @@ class FetchImage:
 
 _lock = threading.Lock()
 _clients: dict[tuple[int, FetchLimits], Client] = {}
+_made_stores: dict[tuple[int, FetchLimits], Stores] = {}
 _pools: dict[tuple[int, FetchLimits], Pool] = {}
 
 
@@ -110,6 +125,14 @@ def _client(limits: FetchLimits) -> Client:
         if key not in _clients:
             _clients[key] = Client(limits)
         return _clients[key]
+
+
+def _stores(limits: FetchLimits) -> Stores:
+    with _lock:
+        key = os.getpid(), limits
+        if key not in _made_stores:
+            _made_stores[key] = Stores(limits)
+        return _made_stores[key]
 
 
 def _pool(limits: FetchLimits) -> Pool:

@@ -30,6 +30,13 @@ _LEFT_OPEN = re.compile(
 )
 
 
+_OWN_VIEW = re.compile(
+    r"\b[Ii] (?:can )?(?:see|think|believe|would say|assume)\b(?! (?:no|any|an?y? )?(?:image|picture|photo))"
+    r"|我(?:认为|認為|觉得|覺得|看到|能看到|猜)"
+)
+"""Whoever is asked may say so."""
+
+
 def without_answers(text: str, task: str, judged: ModerationVerdict | None) -> str:
     """The text to be searched for refusals.
 
@@ -37,4 +44,4 @@ def without_answers(text: str, task: str, judged: ModerationVerdict | None) -> s
     """
     if judged is not None:
         return (_NO_FINDING if judged is ModerationVerdict.SAFE else _FINDING).sub(" ", text)
-    return _LEFT_OPEN.sub(" ", text) if task == Task.ANSWER else text
+    return _OWN_VIEW.sub(" ", _LEFT_OPEN.sub(" ", text)) if task == Task.ANSWER else text

@@ -87,6 +87,11 @@ def compact(text: str) -> str:
     return text.translate(COMPACT)
 
 
+def as_bytes(text: str) -> str:
+    """The bytes of UTF-8, as characters: a node of an automaton looks through its children one by one."""
+    return text.encode("utf-8", "surrogatepass").decode("latin-1")
+
+
 def origins(text: str, table: dict[int, str]) -> list[int]:
     """For each character of the folded text, the place in ``text`` it comes from."""
     places: list[int] = []

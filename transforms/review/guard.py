@@ -10,6 +10,7 @@ from transforms.review import contacts, phrases
 from transforms.review.by_task import without_answers
 from transforms.review.echo import echoes
 from transforms.review.language import is_wide, speaks
+from transforms.review.lookalikes import Lookalikes
 from transforms.review.policy import ALLOW, ANY, EVERY_LIST, REDACT, REJECT, ReviewPolicy
 from transforms.review.repetition import has_run, repeats
 from transforms.review.spans import Span, merged, redact
@@ -78,6 +79,7 @@ class Guard:
         is_used = {one.name for one in policy.classes if asked_for & {one.name, EVERY_LIST} or one.action != ALLOW}
         used = [one for one in policy.classes if one.name in is_used]
         self._words = Words(used, policy.allowed)
+        self._lookalikes = Lookalikes(policy.lookalikes)
         self._order = {one.name: place for place, one in enumerate(used)}
 
     def review(self, text: str, asked: Asked) -> Ruling:
@@ -97,13 +99,14 @@ class Guard:
 
     def _hits(self, text: str, asked: Asked) -> tuple[list[str], list[Span]]:
         """Names of the rules that reject, and the places to redact."""
-        rules = [rule for rule in self._whole(text, asked) if self._action(rule, asked) == REJECT]
-        spans = [*contacts.find(text[:_LOOKED_AT]), *self._words.find(text[:_LOOKED_AT])]
+        seen = self._lookalikes.read(text[:_LOOKED_AT])
+        rules = [rule for rule in self._whole(text, seen, asked) if self._action(rule, asked) == REJECT]
+        spans = [*contacts.find(seen), *self._words.find(seen)]
         rejecting = [span for span in spans if self._action(span.rule, asked) == REJECT]
         return [*rules, *self._names(rejecting)], [span for span in spans if self._action(span.rule, asked) == REDACT]
 
-    def _whole(self, text: str, asked: Asked) -> list[str]:
-        """The rules that judge a text as a whole and hit, the cheap ones first."""
+    def _whole(self, text: str, seen: str, asked: Asked) -> list[str]:
+        """The rules that judge a text as a whole and hit, the cheap ones first; ``seen`` is how its start looks."""
         policy, wide = self._policy, is_wide(asked.language)
         limits, start = policy.length(asked.task, asked.language), text[:_LOOKED_AT]
         if asked.is_aside:
@@ -114,8 +117,8 @@ class Guard:
             ("truncated", asked.finish_reason == "length"),
             ("one_character", has_run(start, policy.max_run)),
             ("repetition", repeats(start, wide, policy.max_repeated_share)),
-            *((rule, True) for rule in phrases.find(without_answers(start, asked.task, asked.judged))),
-            ("prompt_echo", bool(asked.prompt) and echoes(start, asked.prompt, wide)),
+            *((rule, True) for rule in phrases.find(without_answers(seen, asked.task, asked.judged))),
+            ("prompt_echo", bool(asked.prompt) and echoes(seen, asked.prompt, wide)),
             ("wrong_language", not speaks(start, asked.language)),
         )
         return [rule for rule, hit in checks if hit]

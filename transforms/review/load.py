@@ -37,7 +37,7 @@ _NUMBERS: Mapping[str, tuple[str, type]] = {
 }
 _KEYS = (
     *("extends", "name", "version", "max_attempts", "length", "repetition", "redaction", "actions", "words"),
-    *("allow", "allow_file", "fallback"),
+    *("allow", "allow_file", "lookalikes", "fallback"),
 )
 
 
@@ -92,6 +92,7 @@ def _read(table: Table, path: Path) -> ReviewPolicy:
         task_actions=_task_actions(table, base, (*RULES, EVERY_LIST, *(one.name for one in classes))),
         classes=classes,
         allowed=_sorted(table, "allow", (*base.allowed, *allowed)),
+        lookalikes=_lookalikes(table, base),
         fallbacks=_fallbacks(table, base),
         **numbers,
     )
@@ -165,6 +166,18 @@ def _sorted(table: Table, key: str, words: tuple[Any, ...]) -> tuple[str, ...]:
         if not isinstance(word, str) or not compact(word):
             raise table.wrong(key, f"`{word}` is no word", "write words with letters or digits")
     return tuple(sorted(set(words)))
+
+
+def _lookalikes(table: Table, base: ReviewPolicy) -> tuple[tuple[str, str], ...]:
+    inner, found = table.table("lookalikes"), dict(base.lookalikes)
+    for plain in inner.content:
+        odd = inner.take(plain, str, "")
+        if len(compact(plain)) != 1 or not odd or plain in odd:
+            raise inner.wrong(
+                plain, f"`{plain}` and `{odd}` are no character and others that stand for it", 'write 色 = "铯"'
+            )
+        found[plain] = "".join(sorted({*found.get(plain, ""), *odd}))
+    return tuple(sorted(found.items()))
 
 
 def _fallbacks(table: Table, base: ReviewPolicy) -> tuple[tuple[str, tuple[str, ...]], ...]:

@@ -90,6 +90,8 @@ class ReviewPolicy:
     classes: tuple[WordClass, ...] = ()
     allowed: tuple[str, ...] = ()
     """Words that are right although one of a list is in them."""
+    lookalikes: tuple[tuple[str, str], ...] = ()
+    """Characters, and those that stand for each of them to get past a list; Latin letters' are known anyway."""
     fallbacks: tuple[tuple[str, tuple[str, ...]], ...] = ()
     """Language and templates of the text that an upload gets when every answer was rejected; none: a dead letter."""
     version: str = field(init=False, default="")

@@ -1,4 +1,4 @@
-"""Patterns of a model that does not answer, or talks with whoever asked; English and Chinese, for `phrases`."""
+"""Patterns of a model that does not answer; English and Chinese, for `phrases`."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ _NOT = (
 )
 _DO = (
     r"(?:help|assist|describe|see|view|access|provide|generate|identify|determine|comply|fulfill?|process|analy[sz]e|do"
-    r"|answer|caption)"
+    r"|answer|caption|discuss|write about|comment)"
 )
-_SAID = r"(?:caption|description|alt[ -]text|summary|sales copy|translation|answer)"
 
 REFUSAL = (
     ("i can|i could|i am|i'm|i w|i must", rf"\bi ?{_NOT} {_DO}\b"),
@@ -27,8 +26,76 @@ REFUSAL = (
     ),
     ("capab|ability|access", r"\bi (?:don't|do not|lack|have no) (?:have )?(?:the |any )?(?:capab|ability|access)"),
     (
-        "ai|artificial|language model|vision model",
-        r"\b(?:as an?|i am an?|i'm an?) (?:ai|artificial intelligence|(?:large )?language model|vision model)\b",
+        "ai|artificial|model|assistant|chatbot|bot",
+        r"\b(?:as an?|i am (?:just |only )?an?|i'm (?:just |only )?an?) (?:ai|artificial intelligence"
+        r"|(?:\w+ ){0,2}(?:language model|vision model|assistant|chatbot|bot))\b",
+    ),
+    (
+        "guideline|polic|rules|training|instructions",
+        r"\bmy (?:\w+ )?(?:guidelines|polic(?:y|ies)|rules|training|instructions) (?:\w+ ){0,2}(?:let|allow|permit"
+        r"|prevent|forbid|prohibit|require)",
+    ),
+    (
+        "inappropriate|improper|beyond me|outside",
+        r"\b(?:inappropriate|improper|not appropriate) (?:for me )?to (?:write|describe|caption|comment|say)\b"
+        r"|\b(?:is|falls|lies) (?:\w+ )?(?:outside|beyond) (?:of )?(?:what i|my|me)\b",
+    ),
+    (
+        "rather not|against",
+        r"\brather not (?:say|describe|comment|answer|write|talk)\b"
+        r"|\b(?:go|goes|going|be|is) against (?:the|my|our) (?:\w+ )?(?:principle|value|guideline|rule|polic)",
+    ),
+    (
+        "request|content not|not available|enough information|do not feel|don't feel",
+        r"\b(?:this|the|your) request (?:can't|can ?not|could not|couldn't|was not|is not)\b"
+        r"|\b(?:content|description|caption|image|photo|picture) (?:is )?not available\b|\b(?:not"
+        r"|n't) (?:contain|have|give|provide)"
+        r" enough (?:information|detail|context)|\bi (?:don't|do not) feel (?:able|comfortable)",
+    ),
+    (
+        "could you|can you|would you",
+        rf"\b(?:could|can|would) you (?:please )?(?:share|send|provide|upload|attach|give|try) (?:\w+ ){{0,4}}{IMAGE}",
+    ),
+    (
+        "able to",
+        r"\b(?:not |un)able to (?:process|view|see|open|load|read|describe|caption|access|display|generate"
+        r"|recogni[sz]e)\b",
+    ),
+    (
+        "blank|empty|missing|corrupt|malformed|unreadable",
+        r"\b(?:image|photo|photograph|picture|input|file)(?: data| file)? (?:appears?|is|seems?|was|looks?) (?:to be )?"
+        r"(?:blank|empty|missing|corrupt|malformed|unreadable)",
+    ),
+    (
+        "this ai|this model|this assistant|this bot",
+        r"\bthis (?:ai|model|assistant|bot) (?:does|do|can|will|is|has|was)\b",
+    ),
+    (
+        "submit|upload|again later|timed out|error ",
+        r"\b(?:please|kindly) (?:re)?-?(?:submit|upload|send|try)\b|\btry again later\b|\btimed out\b|^error \d",
+    ),
+    ("sorry|apologies", r"^(?:sorry|apologies)[,.]|\boff[ -]limits\b"),
+    (
+        "generation|retake|attachment|too dark|too blurry|administrator",
+        rf"\b(?:generation|processing|captioning) (?:has |was )?(?:failed|error|aborted|stopped)|\bplease retake\b"
+        rf"|\battachment (?:did|was|is|could|can)\b|\b{IMAGE} (?:is )?too (?:dark|blurry|small|noisy) to\b",
+    ),
+    (
+        "失败|管理员|附件|服务范围|帮不|看不出|不方便",
+        r"(?:生成|描述|加载|上传|请求)失败|联系管理员|附件.{0,6}(?:打不开|没有|无法|损坏)"
+        r"|不在(?:我的)?服务范围|帮不(?:到|了)|看不出(?:来)?(?:是)?(?:什么|啥)|我?不方便(?:说|描述|回答|透露)",
+    ),
+    (
+        "goes here|here",
+        r"\b(?:description|text|caption|title|name) goes here\b"
+        r"|\b(?:insert|enter|add|type) (?:\w+ ){0,3}(?:description|text|caption|title) here\b",
+    ),
+    ("declin|refus", r"\bi (?:have to|must|need to|will|would|shall|respectfully) (?:\w+ )?(?:declin|refus)e"),
+    (
+        "filter|moderation|blocked|withheld",
+        r"\b(?:blocked|stopped|flagged|withheld|rejected) by (?:the|our|a) (?:\w+ )?(?:filter|moderation|polic|system)"
+        r"|\b(?:content|safety|moderation) filter\b|\bno (?:caption|description) (?:was|is|will be|could be)"
+        r" (?:made|given|written|provided|generated)",
     ),
     (
         "provided|attached|uploaded|given|visible|shown",
@@ -53,9 +120,33 @@ REFUSAL = (
     ("歉|对不起|不好意思|遗憾", r"(?:抱歉|致歉|对不起|不好意思|遗憾).{0,16}(?:无法|不能|没办法|没有|未能|不便|拒绝)"),
     (
         "加载失败|违规|不可用|不予|无法",
-        rf"{TUPIAN}(?:的)?(?:内容)?(?:加载失败|违规|不可用|无法)|不予(?:描述|提供|显示)",
+        rf"{TUPIAN}(?:的)?(?:内容)?(?:加载失败|违规|不可用|无法)|不予(?:描述|提供|显示|展示|说明|回答|生成)",
     ),
-    ("看不|打不开|不了", r"我(?:暂时|目前|这边|实在)?(?:看不到|看不见|看不清|打不开|识别不了|描述不了)"),
+    ("看不|打不开|不了", r"我(?:暂时|目前|这边|实在)?(?:看不到|看不见|看不清|打不开|识别不了|描述不了|回答不了)"),
+    ("不了", r"(?:回答|描述|识别|处理|帮)不了(?:[哦呢啊呀。!,]|$)"),
+    ("不描述|不说|不写|换", r"我(?:就|还是)?(?:先)?不(?:描述|说|写|评论)了?|(?:请|麻烦)?换(?:一)?张(?:图|照|吧|再)"),
+    (
+        "拦截|屏蔽|过滤|敏感内容|敏感信息",
+        r"(?:被|已|遭)(?:系统|平台|审核|安全)(?:拦截|屏蔽|过滤)|(?:被|遭)(?:拦截|屏蔽)|(?:涉及|包含|含有)(?:敏感|违规|不当)(?:内容|信息)",
+    ),
+    (
+        "隐藏|审核|生成|显示|条款|规范",
+        r"(?:说明|描述|内容|文字|文案|图片|图像)(?:已经?|被)(?:系统)?(?:隐藏|删除|撤回)|未(?:能)?通过(?:\w{0,4})审核"
+        r"|(?:没有|未能|不能|未)生成(?:文字|描述|说明|文案|内容)|(?:不符合|违反)(?:\w{0,6})(?:条款|规范|规定|政策|准则)",
+    ),
+    ("开小差|再试|重试", r"开小差|(?:稍后|请|过会儿)(?:再试|重试)|再试一次"),
+    (
+        "空白|损坏|再传|重传|重新",
+        rf"{TUPIAN}.{{0,6}}(?:是空白|为空白|空白的|已损坏|损坏了)|(?:再传|重传|重新(?:上传|发送|提交))",
+    ),
+    ("小编", r"小编(?:\w{0,6})(?:不|没|无)"),
+    ("请原谅|请谅解|没法", r"请(?:原谅|谅解|见谅).{0,8}(?:没法|无法|不能|没有)|我(?:实在)?没法(?:给|描述|说|看|回答)"),
+    (
+        "审核中|不展示|能力范围|解析失败|错误码",
+        r"审核中|(?:暂|先)不(?:展示|显示|公开)|我的能力(?:范围)?|(?:解析|识别|处理|读取)失败|错误码",
+    ),
+    ("能否|能不能|可否", r"(?:能否|能不能|可否)(?:请)?(?:您|你)?(?:重新)?(?:提供|发|上传|换|传).{0,8}(?:图|照片)"),
+    ("本模型|本助手|本ai", r"本(?:模型|助手|ai)(?:无|不|没|仅|只)"),
     (
         "暂无|不存在|错误|繁忙|不适合|出错",
         rf"暂无(?:描述|说明|图片)|{TUPIAN}不存在|系统(?:错误|繁忙|出错)|不适合(?:描述|展示)",
@@ -71,34 +162,4 @@ REFUSAL = (
     ("没有|未", rf"(?:没有|未)(?:看到|收到|提供|上传|检测到|附上).{{0,6}}{TUPIAN}"),
     ("请", rf"请(?:您|你)?(?:重新|先)?(?:提供|上传|发送|附上).{{0,8}}{TUPIAN}"),
     ("违反", r"违反(?:了)?(?:相关)?(?:政策|规定|准则|内容安全|法律法规)"),
-)
-CHATTER = (
-    ("here", rf"\bhere(?:'s| is| are) (?:the|an?|your|my|some) (?:\w+,? ){{0,4}}{_SAID}\b"),
-    (
-        "you asked|you requested|below|following",
-        rf"\b(?:below|following) is (?:the|your|an?) (?:\w+ ){{0,3}}{_SAID}"
-        rf"|\b{_SAID} (?:that )?you (?:asked|requested)",
-    ),
-    (
-        "sure|certainly|of course|absolutely|ok|no problem",
-        r"^(?:sure|certainly|of course|absolutely|okay|ok|no problem)\s?[,!.:]",
-    ),
-    (
-        "let me know|feel free|hope this|would you like me|anything else|want me to|may i|can i",
-        r"\b(?:let me know|feel free to|hope this helps|would you like me to|anything else i can|you want me to"
-        r"|how (?:can|may) i (?:help|assist))\b",
-    ),
-    (":", rf"^(?:{_SAID}|title|response)\s?:|^(?:描述|说明|文案|标题|回答)\s?:"),
-    (
-        "the user|i need|i have",
-        r"\bthe user (?:wants|asks|asked|is asking|requests?)\b"
-        r"|\bi (?:need|have) to (?:write|describe|caption|generate)\b",
-    ),
-    ("以下|下面", r"(?:以下|下面)(?:是|为).{0,12}(?:描述|说明|文案|介绍|标题|译文|翻译)"),
-    ("好的|当然|没问题|明白|收到", r"^(?:好的|当然|没问题|明白了|收到)[,!.。:]"),
-    ("有什么", r"有什么(?:我)?(?:可以|能|需要)(?:帮|为)"),
-    ("希望", r"希望(?:这|以上|能)?.{0,8}(?:帮助|满意)"),
-    ("修改|调整|告诉我|问题", r"如(?:果|需)?(?:您|你)?.{0,4}(?:需要|还有).{0,8}(?:修改|调整|告诉我|问题)"),
-    ("根据|按照", r"(?:根据|按照)(?:您|你|用户)的(?:要求|指示|指令)"),
-    ("用户", r"用户(?:要求|想要|希望|需要|让我|请我)(?:我|您|你)?.{0,4}(?:描述|撰写|写|生成|提供)"),
 )

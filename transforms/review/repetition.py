@@ -10,6 +10,9 @@ from functools import cache
 _WORD = re.compile(r"\w+")
 _STUTTER = re.compile(r"([^\W\d_]{2,8}?[，、。,;；!！ ]*)\1{3,}")
 """Two to eight characters, with what follows them, four times in a row."""
+_LAUGH = re.compile(r"([a-z]{2,4})\1{4,}")
+"""Two to four letters five times in one word."""
+_LONG = 10
 _GRAM = 4
 _MOST_TIMES = 4
 
@@ -34,7 +37,7 @@ def repeats(text: str, wide: bool, most: float) -> bool:
             return True
     if wide:
         return bool(_STUTTER.search(text))
-    return any(
+    return any(len(word) >= _LONG and _LAUGH.search(word) for word in words) or any(
         words[i : i + 3 * size] == words[i + size : i + 4 * size] for size in (1, 2) for i in _starts(words, size)
     )
 

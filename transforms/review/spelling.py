@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from transforms.review.folding import COMPACT, PLAIN
 
-_PUNCTUATION = frozenset("，。、；：！？,.;:!?/\\-—–|&+()（）[]【】《》<>「」\"'“”‘’…·~")
+_PUNCTUATION = frozenset("，。、；：！？,.;:!?/\\-—–|&+()（）[]【】《》<>「」\"'“”‘’…~")
 """Signs that separate words of an ordinary sentence."""
 
 # Hangul as it is when decomposed, kana, Han.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import ahocorasick
 
-from transforms.review.folding import COMPACT, compact, origins
+from transforms.review.folding import COMPACT, as_bytes, compact, origins
 from transforms.review.policy import WordClass
 from transforms.review.spans import Span
 from transforms.review.spelling import Word, is_the_word
@@ -41,7 +41,7 @@ class Words:
                     named.setdefault(word.letters, (word, []))[1].append(name)
         self._automaton = ahocorasick.Automaton()
         for letters, (word, names) in named.items():
-            self._automaton.add_word(_bytes(letters), _Entry(word, tuple(dict.fromkeys(names))))
+            self._automaton.add_word(as_bytes(letters), _Entry(word, tuple(dict.fromkeys(names))))
         self._is_empty = not named
         if named:
             self._automaton.make_automaton()
@@ -62,7 +62,7 @@ class Words:
 
     def _find(self, text: str) -> list[Span]:
         folded = compact(text)
-        hits = list(self._automaton.iter(_bytes(folded)))
+        hits = list(self._automaton.iter(as_bytes(folded)))
         if not hits:
             return []
         characters = [place for place, letter in enumerate(folded) for _ in letter.encode("utf-8", "surrogatepass")]
@@ -71,11 +71,6 @@ class Words:
         spans = list(_spans(text, places, found))
         allowed = [span for span in spans if span.rule == _ALLOWED]
         return [span for span in spans if span.rule != _ALLOWED and not _is_allowed(span, allowed)]
-
-
-def _bytes(letters: str) -> str:
-    """The bytes of UTF-8, as characters: a node of the automaton looks through its children one by one."""
-    return letters.encode("utf-8", "surrogatepass").decode("latin-1")
 
 
 def _spans(text: str, places: list[int], found: list[tuple[int, _Entry]]) -> Iterator[Span]:

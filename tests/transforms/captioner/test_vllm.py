@@ -1,5 +1,6 @@
 """The client of a chat server, against a stand-in that speaks its protocol over real HTTP."""
 
+import base64
 import hashlib
 import io
 import json
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 from data.chat_server import ChatServer
+from data.pictures.told import SECRET, TOLD, said
 from PIL import Image
 
 from transforms.captioner.api import CaptionerOptions, CaptionRequest, RenderedPrompt, Sampling
@@ -58,6 +60,22 @@ def request(
     *prompts: RenderedPrompt, image: bytes | None = None, sampling: Sampling | None = None, source: str = ""
 ) -> Any:
     return CaptionRequest("r", jpeg() if image is None else image, prompts or (EN,), sampling or Sampling(), source)
+
+
+@pytest.mark.parametrize(
+    "name", ["jpeg exif turned", "jpeg xmp", "png exif", "png text", "webp", "gif comment", "avif xmp"]
+)
+def test_nothing_but_pixels_reaches_the_server(
+    name: str, client: Callable[..., VllmCaptioner], server: ChatServer
+) -> None:
+    """Not even of bytes that nobody has inspected."""
+    client().submit(request(image=TOLD[name]())).result(LIMIT)
+    (message,) = server.bodies[0]["messages"]
+    sent = base64.b64decode(message["content"][0]["image_url"]["url"].partition(",")[2])
+    assert sent[12:16] == b"IHDR"
+    assert SECRET not in sent
+    assert said(sent) == []
+    assert SECRET.decode() not in json.dumps(server.bodies)
 
 
 def test_every_prompt_is_asked_with_the_picture_in_it(client: Callable[..., VllmCaptioner], server: ChatServer) -> None:

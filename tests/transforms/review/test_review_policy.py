@@ -30,12 +30,12 @@ def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
 
 def test_the_bundled_policy() -> None:
     policy = load_policy()
-    assert (policy.name, policy.release, policy.max_attempts, policy.fallbacks) == ("default", "1", 3, ())
+    assert (policy.name, policy.release, policy.max_attempts, policy.fallbacks) == ("default", "2", 3, ())
     assert policy.lengths == LENGTHS
     names = ["advertising", "medical", "gambling", "violence", "sexual", "drugs", "politics"]
     assert [one.name for one in policy.classes] == names
     assert {one.action for one in policy.classes} == {"reject"}
-    assert policy.version.startswith("default@1+")
+    assert policy.version.startswith("default@2+")
     assert load_policy().version == policy.version
 
 
@@ -116,6 +116,15 @@ words_file = "words.txt"
     assert review("A mug, buy now, red and round", asked, policy).rules == ("advertising",)
 
 
+def test_lookalikes_of_the_policy(written: Write) -> None:
+    policy = written(HEAD + '[lookalikes]\n"家" = "枷"\n[words.ads]\naction = "reject"\nwords = ["国家级"]\n')
+    assert policy.lookalikes == (("家", "枷"),)
+    assert review("国枷级红色马克杯", Asked("zh-Hans"), policy).rules == ("ads",)
+    assert review("国枷级红色马克杯", Asked("zh-Hans"), load_policy()).verdict is Verdict.PASSED
+    longer = written('extends = "default"\nversion = "3"\n[lookalikes]\n"色" = "涩"\n')
+    assert dict(longer.lookalikes)["色"] == "涩銫铯"
+
+
 def test_a_changed_word_list_is_another_policy(written: Write) -> None:
     content = HEAD + '[words.ads]\naction = "reject"\nwords_file = "words.txt"\n'
     first, same, other = written(content, "a1\nb1\n"), written(content, "b1\n\na1\n"), written(content, "a1\nb2\n")
@@ -130,10 +139,14 @@ def test_a_changed_word_list_is_another_policy(written: Write) -> None:
         (
             HEAD + "x = 1",
             "key `x`: nobody knows it; take one of extends, name, version, max_attempts, length, repetition, "
-            "redaction, actions, words, allow, allow_file, fallback",
+            "redaction, actions, words, allow, allow_file, lookalikes, fallback",
         ),
         ("name = 'a'", 'key `version`: it is missing; begin the file with version = "1"'),
         ("version = 1", "key `version`: it is `1`; make it a string"),
+        (
+            HEAD + "[lookalikes]\n'国家' = 'x'",
+            'key `lookalikes.国家`: `国家` and `x` are no character and others that stand for it; write 色 = "铯"',
+        ),
         (HEAD + "extends = 'base'", 'key `extends`: `base` cannot be extended; take "default", or leave it out'),
         (HEAD + "max_attempts = 0", "key `max_attempts`: `0` is below 1; make it at least 1"),
         (HEAD + "max_attempts = true", "key `max_attempts`: it is `True`; make it a whole number"),

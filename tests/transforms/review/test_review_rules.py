@@ -38,6 +38,17 @@ SENTENCE = "A red ceramic mug with a round handle stands on a plain white table.
         ("QQ群 12345678", "messenger", "QQ群 12345678"),
         ("whatsapp: mugs", "messenger", "whatsapp: mugs"),
         ("follow @mugshop today", "messenger", "@mugshop"),
+        ("see mugs dot com today", "link", "mugs dot com"),
+        ("see shuihu点com today", "link", "shuihu点com"),
+        ("on t me slash mugs", "link", "t me slash mugs"),
+        ("join discord.gg/mugs now", "link", "discord.gg/mugs"),
+        ("at www mugs com", "link", "www mugs com"),
+        ("hello at mugs dot co now", "email", "hello at mugs dot co"),
+        ("qian艾特163点com", "email", "qian艾特163点com"),
+        ("电话一三八零零一三八零零零", "phone", "一三八零零一三八零零零"),
+        ("ring zero seven seven double zero nine one now", "phone", "zero seven seven double zero nine one"),
+        ("ring 0 7 9 1 1 1 2 3 4 5 6", "phone", "0 7 9 1 1 1 2 3 4 5 6"),
+        ("ring 07700 900 123", "phone", "07700 900 123"),
     ],
 )
 def test_contacts(text: str, rule: str, hit: str) -> None:
@@ -58,6 +69,10 @@ def test_contacts(text: str, rule: str, hit: str) -> None:
         "iPhone 15 Pro 2023, phone 12",
         "加V领设计，微信支付，QQ弹软糖",
         "20W @ 5V",
+        "A polka dot top, a polka dot co-ord, look at polka dot com",
+        "二零二五年, 一二三四五六, 一点五, 下午三点",
+        "Sizes 1 2 3 4 5 6 7 8 9, one two three, 0 1 2 3 4",
+        "w/o, km/h, 1.5/2.5, and/or, n.a./none",
     ],
 )
 def test_what_is_no_contact(text: str) -> None:
