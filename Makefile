@@ -4,7 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-fast test-faults lint bench lock clean
+.PHONY: install demo test test-fast test-faults lint bench lock reference clean
+
+install: $(READY)
 
 demo: $(READY)
 	$(BIN)/captionstream demo
@@ -40,6 +42,10 @@ lock: $(READY)
 	$(BIN)/uv pip compile --quiet pyproject.toml --extra local --extra redis --group dev --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --no-header --no-annotate --output-file requirements.lock
 	@echo "renew deploy/dataflow/requirements.lock too: docs/deploying.md, at its end"
+
+# docs/reference.md, from the parsers.
+reference: $(READY)
+	$(BIN)/python -m pipeline.settings.reference
 
 clean:
 	rm -rf $(VENV) captionstream-report.html

@@ -20,13 +20,21 @@ if TYPE_CHECKING:
     from transforms.inspect import InspectLimits
 
 
-def add_command(commands: Any, name: str, summary: str, example: str) -> argparse.ArgumentParser:
-    """A sub-command whose help shows an example first."""
+def add_command(
+    commands: Any, name: str, summary: str, example: str, fails: str = "it failed"
+) -> argparse.ArgumentParser:
+    """A sub-command whose help shows an example first and ends with its exit codes; ``fails`` says what 1 means."""
     command: argparse.ArgumentParser = commands.add_parser(
         name,
         help=summary,
         description=f"{summary[0].upper()}{summary[1:]}.\n\n{example}",
+        epilog=f"exit codes: 0 done, 1 {fails}, 2 wrong options, 130 stopped by Ctrl-C",
         formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument(
+        "--config",
+        metavar="FILE",
+        help="options in TOML, see docs/options.md (default: what CAPTIONSTREAM_CONFIG names, or none)",
     )
     command.add_argument("--verbose", action="store_true", help="show logs and traces")
     return command
@@ -36,13 +44,23 @@ def add_topics(command: argparse.ArgumentParser) -> Any:
     """Brokers, topics and the uploads' format; returns the group, for a command to add its own."""
     add_kafka(command)
     group = command.add_argument_group("topics")
-    group.add_argument("--captions-topic", default="image-captions")
-    group.add_argument("--dead-letters-topic", default="image-captions-dead-letters")
-    group.add_argument("--audit-topic", default="image-captions-audit")
+    group.add_argument("--captions-topic", default="image-captions", help="where captions go")
+    group.add_argument(
+        "--dead-letters-topic", default="image-captions-dead-letters", help="where uploads go that got no caption"
+    )
+    group.add_argument("--audit-topic", default="image-captions-audit", help="where every answer of the model goes")
     group.add_argument(
         "--cache-topic", default="", help="compacted: texts go there too, and new jobs start with them (default none)"
     )
-    group.add_argument("--upload-format", choices=("avro", "confluent"), default="avro")
+    add_upload_format(group)
+    return group
+
+
+def add_upload_format(group: Any) -> None:
+    """What `wire_format` takes."""
+    group.add_argument(
+        "--upload-format", choices=("avro", "confluent"), default="avro", help="bare Avro, or behind a schema id"
+    )
     group.add_argument(
         "--schema-id",
         action="append",
@@ -50,7 +68,6 @@ def add_topics(command: argparse.ArgumentParser) -> Any:
         metavar="ID=FILE",
         help="writer schema of a Confluent schema id; `image_upload` names the bundled one; repeatable",
     )
-    return group
 
 
 def add_job(command: argparse.ArgumentParser) -> None:
