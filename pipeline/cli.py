@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from types import FrameType
 from typing import NoReturn
 
-from pipeline.commands import audit, demo, duplicates, inspect, redrive, replay, report, run
+from pipeline.commands import audit, demo, duplicates, inspect, redrive, replay, report, run, submit
 from pipeline.settings.apply import apply
 from pipeline.settings.parser import CommandParser
 from pipeline.terminal import quiet, say, threads_aside
@@ -26,6 +26,7 @@ _COMMANDS = {
     "run": run,
     "replay": replay,
     "demo": demo,
+    "submit": submit,
     "redrive": redrive,
     "duplicates": duplicates,
     "report": report,

@@ -94,10 +94,15 @@ def add_job(command: argparse.ArgumentParser) -> None:
 
 def add_inspection(group: Any) -> None:
     """What `inspection` reads, but for `add_model_pixels`."""
-    group.add_argument("--max-image-bytes", type=int, help="cap on a picture's bytes (default 20 MiB)")
+    add_max_image_bytes(group)
     group.add_argument("--max-image-pixels", type=int, help="cap on a picture's pixels (default 50 M)")
     group.add_argument("--max-image-frames", type=int, help="cap on an animation's frames (default 1000)")
     group.add_argument("--max-encoded-bytes", type=int, help="larger ones are scaled first (default 512 KiB)")
+
+
+def add_max_image_bytes(group: Any) -> None:
+    """What the job takes of a picture at most."""
+    group.add_argument("--max-image-bytes", type=int, help="cap on a picture's bytes (default 20 MiB)")
 
 
 def add_model_pixels(group: Any) -> None:
