@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from types import FrameType
 from typing import NoReturn
 
-from pipeline.commands import audit, demo, duplicates, inspect, redrive, replay, report, run, submit
+from pipeline.commands import audit, check, demo, duplicates, inspect, redrive, replay, report, run, submit
 from pipeline.settings.apply import apply
 from pipeline.settings.parser import CommandParser
 from pipeline.terminal import quiet, say, threads_aside
@@ -26,6 +26,7 @@ _COMMANDS = {
     "run": run,
     "replay": replay,
     "demo": demo,
+    "check": check,
     "submit": submit,
     "redrive": redrive,
     "duplicates": duplicates,
@@ -88,6 +89,7 @@ def parse(arguments: list[str], environ: Mapping[str, str] = os.environ) -> argp
 
     Raises `ConfigInvalid` for what a config file or a variable says; exits for what the command line does.
     """
+    arguments = check.named(arguments)
     split = arguments.index("--") if "--" in arguments else len(arguments)
     top = parser()
     sources = apply(top, arguments[:split], environ)

@@ -30,6 +30,11 @@ def add(commands: Any) -> None:
     """Declare its options."""
     replay = add_command(commands, "replay", "caption what topics hold, then stop", _EXAMPLE)
     replay.add_argument("--json", action="store_true", help="print the counters as one JSON object")
+    declare(replay)
+
+
+def declare(replay: argparse.ArgumentParser) -> None:
+    """The options that make the job."""
     replay.add_argument(
         "--only-changed",
         action="store_true",

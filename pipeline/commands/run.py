@@ -35,7 +35,11 @@ Where it begins, strongest first: --resume; --from-offset of a partition; --from
 
 def add(commands: Any) -> None:
     """Declare its options."""
-    command = add_command(commands, "run", "caption uploads as they come, until it is stopped", _EXAMPLE)
+    declare(add_command(commands, "run", "caption uploads as they come, until it is stopped", _EXAMPLE))
+
+
+def declare(command: argparse.ArgumentParser) -> None:
+    """The options that make the job."""
     group = add_topics(command)
     add_uploads(group)
     group.add_argument("--group", default="captionstream", help="consumer group that is told how far the job came")

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from transforms.inspect import InspectLimits
 
 
+EXIT_CODES = "exit codes: 0 done, 1 {}, 2 wrong options, 130 stopped by Ctrl-C"
+
+
 def add_command(
     commands: Any, name: str, summary: str, example: str, fails: str = "it failed"
 ) -> argparse.ArgumentParser:
@@ -28,7 +31,7 @@ def add_command(
         name,
         help=summary,
         description=f"{summary[0].upper()}{summary[1:]}.\n\n{example}",
-        epilog=f"exit codes: 0 done, 1 {fails}, 2 wrong options, 130 stopped by Ctrl-C",
+        epilog=EXIT_CODES.format(fails),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.add_argument(

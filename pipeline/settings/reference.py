@@ -15,7 +15,7 @@ Written by `make reference` from the parsers; a test compares the two. [options.
 and the environment go together with the command line.
 
 An option such as `--file-root` is the key `file-root` in a config file and the variable `CAPTIONSTREAM_FILE_ROOT` in
-the environment.
+the environment. `captionstream check run` and `check replay` take the options of `run` and `replay`.
 """
 
 
