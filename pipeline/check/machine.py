@@ -1,4 +1,4 @@
-"""This machine: versions, Java, memory, and the files that the job is told to use."""
+"""The machine: versions, Java, memory, and the files that the job is told to use."""
 
 from __future__ import annotations
 

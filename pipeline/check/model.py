@@ -6,16 +6,17 @@ import importlib.util
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipeline.check.finding import Finding, fail, ok, warn
-from pipeline.check.plan import Plan
 from transforms.captioner.api import CaptionerOptions
 from transforms.captioner.memory import GIB
 from transforms.errors import ModelUnavailable
 
+if TYPE_CHECKING:
+    from pipeline.check.plan import Plan
+
 WHAT = "model"
-OF_TORCH = ("engine", "huggingface")
-"""Captioners that load a checkpoint."""
 
 
 def model_findings(plan: Plan) -> Iterator[Finding]:
@@ -25,7 +26,7 @@ def model_findings(plan: Plan) -> Iterator[Finding]:
         yield warn(WHAT, "the fake captioner writes texts that no model saw", "name one with --captioner")
     elif options.kind == "vllm":
         yield from _server(options)
-    elif options.kind in OF_TORCH:
+    elif options.has_checkpoint:
         yield from _directory(options, plan.is_here)
     elif importlib.util.find_spec(options.kind.partition(":")[0].partition(".")[0]) is None:
         yield fail(WHAT, f"`{options.kind}` is not on PYTHONPATH here", "mend --captioner, or put its module there")

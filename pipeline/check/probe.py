@@ -13,12 +13,11 @@ from dataclasses import asdict
 from types import TracebackType
 
 from pipeline.check.finding import Finding, Level, fail, from_error, ok, warn
-from pipeline.check.model import OF_TORCH
 from transforms.captioner.api import CaptionerOptions
 from transforms.captioner.memory import GIB
 from transforms.errors import JobError
 
-WHAT = "weights and device"
+WHAT = "weights"
 
 
 class Probe:
@@ -26,7 +25,7 @@ class Probe:
 
     def __init__(self, options: CaptionerOptions) -> None:
         self._process: subprocess.Popen[str] | None = None
-        if options.kind not in OF_TORCH:
+        if not options.has_checkpoint:
             return
         self._process = subprocess.Popen(  # noqa: S603
             [sys.executable, "-m", "pipeline.check.probe", json.dumps(asdict(options))],
@@ -50,41 +49,55 @@ class Probe:
         """What it found; a warning when it is not done in time."""
         if self._process is None:
             return
+        is_late = False
         try:
             said, _ = self._process.communicate(timeout=seconds)
         except subprocess.TimeoutExpired:
-            yield warn(WHAT, f"were not looked at: PyTorch needs more than `{seconds:.0f}` s to load", "run it again")
-            return
+            is_late = True
+            self._process.kill()
+            said, _ = self._process.communicate()
         for line in said.splitlines():
             level, what, found, remedy = json.loads(line)
             yield Finding(Level(level), what, found, remedy)
-        if code := self._process.returncode:
+        if is_late:
+            found = (
+                f"shapes and room were not looked at: PyTorch and transformers need over `{seconds:.0f}` s to load here"
+            )
+            yield warn(
+                WHAT, found, "nothing; the job looks before it reads an upload, or run the check on a faster machine"
+            )
+        elif code := self._process.returncode:
             remedy = "say `python -c 'import torch'` to see why"
-            yield fail(WHAT, f"were not looked at: the process that asks PyTorch ended with `{code}`", remedy)
+            yield fail(WHAT, f"not looked at: the process that asks PyTorch ended with `{code}`", remedy)
 
 
 def look(options: CaptionerOptions) -> Iterator[Finding]:
     """In this process. Imports torch."""
-    import torch
-
+    yield from _device(options.device)
     from transforms.captioner.checkpoint import check_checkpoint
 
-    if options.device == "cpu":
-        cards = torch.cuda.device_count()
-        if cards:
-            yield warn("device", f"--device is cpu, and there are {cards} GPUs", "say --device cuda to use one")
-        else:
-            yield ok("device", f"cpu, PyTorch {torch.__version__}; no GPU is seen")
     try:
         check_checkpoint(options)
     except JobError as error:
         yield from_error(WHAT, error)
-        return
-    if options.device != "cpu":
-        free, total = torch.cuda.mem_get_info(options.device)
-        name = torch.cuda.get_device_name(options.device)
-        yield ok("device", f"{options.device} is {name}: {free / GIB:.1f} of {total / GIB:.1f} GiB free")
-    yield ok(WHAT, f"every weight has the shape that the configuration wants, and there is room on {options.device}")
+    else:
+        yield ok(WHAT, f"have the shapes that the configuration wants, and there is room on {options.device}")
+
+
+def _device(device: str) -> Iterator[Finding]:
+    import torch
+
+    cards = torch.cuda.device_count()
+    if device == "cpu" and cards:
+        yield warn("device", f"--device is cpu, and there are {cards} GPUs", "say --device cuda to use one")
+    elif device == "cpu":
+        yield ok("device", f"cpu, PyTorch {torch.__version__}; no GPU is seen")
+    elif (torch.device(device).index or 0) < cards:  # of one that is not there, the checkpoint's check says it
+        free, total = torch.cuda.mem_get_info(device)
+        name = torch.cuda.get_device_name(device)
+        yield ok(
+            "device", f"{device} is {name}: {free / GIB:.1f} of {total / GIB:.1f} GiB free, PyTorch {torch.__version__}"
+        )
 
 
 def main() -> None:

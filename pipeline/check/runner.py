@@ -14,7 +14,7 @@ from pathlib import Path
 from pipeline.check.finding import Finding, fail, from_error, ok, warn
 from pipeline.check.plan import Plan
 from pipeline.runners.checks import faults
-from pipeline.runners.job_server import runner_version
+from pipeline.runners.job_server import ASSEMBLED, RELEASED, runner_version
 from pipeline.runners.options import DATAFLOW, FLINK, Submission, beam_options
 from pipeline.runners.places import local_path
 from transforms.errors import ConfigInvalid
@@ -43,12 +43,19 @@ def runner_findings(plan: Plan) -> Iterator[Finding]:
 
 
 def _place(job: Submission) -> Iterator[Finding]:
+    if job.runner == FLINK and not job.job_endpoint and not _has_job_server(job):
+        yield fail("job server", f"`{job.job_server}` is no file", "mend --job-server")
     if job.runner == DATAFLOW and importlib.util.find_spec("google.auth") is None:
         yield fail(WHAT, "Google's libraries are not installed", "pip install 'apache-beam[gcp]'")
     elif job.runner == FLINK and job.job_endpoint:
         yield from _job_server(job.job_endpoint)
     elif job.runner == FLINK and job.flink_master != "[local]":
         yield from _cluster(job)
+
+
+def _has_job_server(job: Submission) -> bool:
+    """Whether it is there, or is fetched when the job starts."""
+    return job.job_server in (RELEASED, ASSEMBLED) or Path(job.job_server).is_file()
 
 
 def _job_server(endpoint: str) -> Iterator[Finding]:

@@ -39,7 +39,7 @@ def topic_findings(plan: Plan, uploads: Sequence[str], topics: Mapping[str, Topi
 
 
 def _missing(name: str, option: str) -> Finding:
-    remedy = f"create it, or mend {option}: `kafka-topics.sh --create --topic {name} --partitions 4` and so on"
+    remedy = f"create it as docs/deploying.md says, or mend {option}"
     return fail(f"topic {name}", "does not exist, or this user may not see it", remedy)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.commands import replay
 from pipeline.commands import run as live
 from pipeline.commands.shared import EXIT_CODES, add_command, job_config
+from pipeline.commands.uploads import offsets
 
 if TYPE_CHECKING:
     from pipeline.check.finding import Finding
@@ -90,11 +91,14 @@ def plan_of(parsed: argparse.Namespace) -> Plan:
     config = job_config(parsed)
     job: Submission | None = None
     if parsed.job == "replay":
+        replay.span(parsed)
         if parsed.runner != "embedded":
             job = submission(parsed, config, is_bounded=True)
         return Plan(config, job, only_changed=parsed.only_changed)
     live.live_read(parsed, config)
-    starts_anew = not (parsed.resume or parsed.rewind or parsed.from_offset or getattr(parsed, "from") != "committed")
+    moment, rewind = live.start(parsed)
+    named = offsets(parsed, "from_offset")
+    starts_anew = not (parsed.resume or rewind is not None or named or moment.text != "committed")
     return Plan(with_changes(config, is_replay=False), submission(parsed, config), parsed.group, starts_anew)
 
 
