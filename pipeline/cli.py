@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from types import FrameType
 from typing import NoReturn
 
-from pipeline.commands import audit, check, demo, duplicates, inspect, redrive, replay, report, run, submit
+from pipeline.commands import audit, check, demo, duplicates, inspect, own_pictures, redrive, replay, report, run, submit
 from pipeline.settings.apply import apply
 from pipeline.settings.parser import CommandParser
 from pipeline.terminal import quiet, say, threads_aside
@@ -26,6 +26,7 @@ _COMMANDS = {
     "run": run,
     "replay": replay,
     "demo": demo,
+    "try": own_pictures,
     "check": check,
     "submit": submit,
     "redrive": redrive,

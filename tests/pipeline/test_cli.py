@@ -20,8 +20,8 @@ from transforms.errors import ConfigInvalid
 ROOT = Path(__file__).parents[2]
 OF_BEAM = {"--experiments", "--streaming", "--name", "--flag"}
 """Said after ``--``; Beam's other options have an underscore."""
-OF_A_SWITCH = {"--no-"}
-"""Turns one off that a file turned on."""
+BEGINNINGS = {"--no-", "--kafka-"}
+"""Of several options."""
 
 
 HEAVY = re.compile(r"'(torch|transformers|apache_beam|kafka|numpy|fastavro|PIL|rich|jinja2|requests)'")
@@ -146,7 +146,7 @@ def test_every_option_a_message_names_exists() -> None:
             if "tiny" in path.parts or "local" in path.parts:  # options of other programs
                 continue
             named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+(?![\w-])", path.read_text()))
-            assert named <= known | OF_BEAM | OF_A_SWITCH, path
+            assert named <= known | OF_BEAM | BEGINNINGS, path
 
 
 def test_options_reach_the_configuration() -> None:

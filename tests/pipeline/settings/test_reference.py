@@ -1,19 +1,9 @@
 """docs/reference.md, and that every option can be written in a file and is described."""
 
-import re
-from pathlib import Path
-
-import pytest
-
 from pipeline.cli import parser
 from pipeline.settings.options import commands_of, options_of
 from pipeline.settings.reference import PAGE, reference
 from pipeline.settings.values import from_file
-
-ROOT = Path(__file__).parents[3]
-OF_OTHERS = {"--build-arg", "--profile"}
-"""Options of other programs that a page names."""
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
 def test_the_page_is_what_the_parsers_say() -> None:
@@ -31,14 +21,6 @@ def test_every_option_has_a_place_in_the_page() -> None:
     for command in commands_of(parser()).values():
         for name in options_of(command):
             assert f"| `--{name}` |" in page
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_options_that_a_page_names_exist(page: Path) -> None:
-    commands = commands_of(parser()).values()
-    known = {option for command in commands for option in command._option_string_actions}
-    known |= {f"--no-{name}" for command in commands for name in options_of(command)}
-    assert set(re.findall(r"`(--[a-z][a-z-]*[a-z])", page.read_text("utf-8"))) <= known | OF_OTHERS
 
 
 def test_a_default_can_be_written_as_it_is() -> None:
