@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pipeline.check.brokers import WHAT as BROKERS
 from pipeline.check.brokers import broker_findings
 from pipeline.check.finding import Check
-from pipeline.check.machine import file_findings, java_findings, memory_findings, version_findings
+from pipeline.check.machine import cache_findings, file_findings, java_findings, memory_findings, version_findings
 from pipeline.check.model import WHAT as MODEL
 from pipeline.check.model import model_findings
 from pipeline.check.plan import Plan
@@ -23,6 +23,7 @@ def checks_of(plan: Plan) -> Sequence[tuple[str, Check]]:
         ("runner", lambda: runner_findings(plan)),
         ("Java", lambda: java_findings(plan)),
         ("memory", lambda: memory_findings(plan)),
+        ("cache", lambda: cache_findings(plan)),
         ("files", lambda: file_findings(plan)),
         (BROKERS, lambda: broker_findings(plan)),
         ("schema", lambda: schema_findings(plan.config.uploads_wire)),

@@ -6,6 +6,7 @@ import importlib.metadata
 import os
 import platform
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from pipeline.check.finding import Finding, fail, ok, warn
@@ -13,8 +14,10 @@ from pipeline.check.plan import Plan
 from pipeline.local.java import find_java, java_version
 from pipeline.runners.checks import MINIMUM_BEAM, version
 from pipeline.runners.options import FLINK
+from transforms.cache import connect
 from transforms.captioner.memory import GIB, free_memory
 
+_CACHE_SECONDS = 2.0
 WORKER_BYTES = 2 * GIB
 """Of a Python worker, beside its model, its index and fetched pictures."""
 
@@ -48,6 +51,22 @@ def memory_findings(plan: Plan) -> Iterator[Finding]:
         yield warn("memory", found, "lower --index-memory or --fetch-memory, or take a larger machine")
     else:
         yield ok("memory", found)
+
+
+def cache_findings(plan: Plan) -> Iterator[Finding]:
+    """The Redis that jobs share, where there is one: it is asked for a sign of life, and a job does without."""
+    options = plan.config.cache
+    if not options.url:
+        return
+    from redis.exceptions import RedisError
+
+    try:
+        connect(replace(options, timeout_seconds=_CACHE_SECONDS)).ping()
+    except RedisError as error:
+        found = f"does not answer (`{type(error).__name__}`): every text is generated"
+        yield warn("cache", found, "start it, or mend --cache and --cache-password")
+    else:
+        yield ok("cache", "the Redis answers")
 
 
 def file_findings(plan: Plan) -> Iterator[Finding]:

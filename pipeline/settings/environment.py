@@ -14,12 +14,15 @@ FILE = f"{PREFIX}CONFIG"
 
 
 def read_environment(environ: Mapping[str, str], command: argparse.ArgumentParser) -> Found:
-    """What variables say for a command. Raises `ConfigInvalid` for a value that the option does not take."""
+    """What variables say for a command; an empty one says nothing.
+
+    Raises `ConfigInvalid` for a value that the option does not take.
+    """
     found: Found = {}
     for name, option in options_of(command).items():
-        if option.variable in environ:
+        if text := environ.get(option.variable, ""):
             where = f"environment variable `{option.variable}`"
-            found[name] = from_text(option, environ[option.variable], where), where
+            found[name] = from_text(option, text, where), where
     return found
 
 

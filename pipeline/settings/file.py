@@ -47,7 +47,12 @@ def _parsed(path: str) -> dict[str, Any]:
 
 def _table(name: str, table: Mapping[str, Any], path: str, known: Known) -> Found:
     if name not in known:
-        raise _unknown(f"table `[{name}]` in `{path}`", name, known, "a table has the name of a command")
+        raise _unknown(
+            f"table `[{name}]` in `{path}`",
+            name,
+            known,
+            "tables are named after commands; check reads [run] or [replay]",
+        )
     found: Found = {}
     for key, value in table.items():
         where = f"`{key}` of [{name}] in `{path}`"

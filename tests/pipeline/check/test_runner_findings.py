@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 from data.check_plan import lines, plan
+from data.redis_server import RedisServer
 
 from pipeline.check import machine
 from pipeline.check.runner import runner_findings
@@ -150,3 +151,13 @@ def test_versions(monkeypatch: pytest.MonkeyPatch) -> None:
     assert lines(machine.version_findings())[1] == (
         "warn versions: Beam 2.70.0 is not the one this was tested with -> install apache-beam 2.77"
     )
+
+
+def test_the_cache_is_asked_for_a_sign_of_life(tmp_path: Path) -> None:
+    assert lines(machine.cache_findings(plan())) == []
+    with RedisServer(tmp_path) as server:
+        assert lines(machine.cache_findings(plan("--cache", server.url))) == ["ok cache: the Redis answers"]
+    assert lines(machine.cache_findings(plan("--cache", server.url))) == [
+        "warn cache: does not answer (`ConnectionError`): every text is generated -> start it, or mend --cache and "
+        "--cache-password"
+    ]

@@ -38,7 +38,8 @@ def test_the_command_line_goes_before_the_file_and_the_file_before_the_environme
     assert (parsed.slots, parsed.model, parsed.preset, parsed.device) == (3, "/run", "lenient", "cuda")
     parsed = parse(["replay", *config], variables)
     assert (parsed.slots, parsed.model) == (16, "/replay")
-    parsed = parse(["replay"], variables)
+    parsed = parse(["replay"], {**variables, "CAPTIONSTREAM_TEXT_TOKENS": ""})
+    assert parsed.text_tokens is None
     assert (parsed.slots, parsed.model, parsed.preset) == (9, "/variable", "strict")
 
 
@@ -91,7 +92,11 @@ def test_whole_numbers_do_for_numbers(written: Any) -> None:
         ("zzzz = 3", "key `zzzz` in `{}` is unknown; no command has an option --zzzz"),
         ("config = 'x'", "key `config` in `{}` is unknown; no command has an option --config"),
         ("[rum]\nslots = 3", "table `[rum]` in `{}` is unknown; did you mean `run`?"),
-        ("[kafka]\nslots = 3", "table `[kafka]` in `{}` is unknown; a table has the name of a command"),
+        ("[kafka]\nslots = 3", "table `[kafka]` in `{}` is unknown; tables are named after commands; check reads"),
+        (
+            "[check]\nslots = 3",
+            "table `[check]` in `{}` is unknown; tables are named after commands; check reads [run]",
+        ),
         ("[run]\nsloots = 3", "key `sloots` of [run] in `{}` is unknown; did you mean `slots`?"),
         ("[redrive]\nslots = 3", "key `slots` of [redrive] in `{}` is unknown; redrive has no option --slots"),
         ("slots = '3'", "`slots` in `{}` is `3`; make it a whole number"),
