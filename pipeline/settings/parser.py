@@ -27,6 +27,14 @@ class CommandParser(argparse.ArgumentParser):
             _refuse(commands[-1] if commands else self, left[0])
         return parsed
 
+    def format_help(self) -> str:
+        """Begins with one line of usage, not with seventy: the example comes next."""
+        if self.usage is None:
+            places = [action for action in self._actions if not action.option_strings]
+            words = [f"{action.metavar or action.dest}{' …' if action.nargs == '+' else ''}" for action in places]
+            self.usage = " ".join(("%(prog)s", *words, "[OPTION …]"))
+        return super().format_help()
+
     def error(self, message: str) -> NoReturn:
         """Exit with code 2."""
         self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")

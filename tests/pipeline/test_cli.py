@@ -47,6 +47,7 @@ def test_help_begins_with_an_example_ends_with_exit_codes_and_imports_nothing_he
         assert page, name
         description, _, options = page[0].partition("\noptions:\n")
         assert f"example:\n  captionstream {name} " in description
+        assert description[: description.index("example:")].count("\n") == 4
         assert "--verbose" in options
     assert said.count("exit codes: 0 done, 1 ") == len(commands)
 
