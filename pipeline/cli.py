@@ -79,6 +79,8 @@ def entry() -> NoReturn:
             signal.signal(signal.SIGINT, _interrupt)
         code = _run(parsed)
         if not parsed.verbose:
+            sys.stdout.flush()
+            signal.signal(signal.SIGINT, lambda *_: os._exit(code))  # nothing is left to be stopped in good order
             threads_aside()
             logging.disable(logging.CRITICAL)
         undo.pop_all()  # it stays so

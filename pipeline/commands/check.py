@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -77,7 +78,7 @@ def run(parsed: argparse.Namespace) -> int:
         if plan.is_here:
             checks.append((WHAT, lambda: probe.findings(_left(began, time.monotonic()))))
         findings = together(checks, _left(began, time.monotonic()) + 0.5)
-        return _tell([*policy], findings, parsed.json, lambda: time.monotonic() - began)
+        return _tell(policy, findings, parsed.json, lambda: time.monotonic() - began)
 
 
 def plan_of(parsed: argparse.Namespace) -> Plan:
@@ -131,7 +132,7 @@ def _tell(first: list[Finding], others: Iterable[Finding], as_json: bool, second
 
     console = Console(highlight=False, soft_wrap=True)
     counted = dict.fromkeys(Level, 0)
-    for finding in (*first, *others):
+    for finding in itertools.chain(first, others):
         counted[finding.level] += 1
         if as_json:
             line = {"level": finding.level, "what": finding.what, "found": finding.found, "remedy": finding.remedy}

@@ -1,7 +1,10 @@
 """The command: its words, its exit codes, and brokers that are dead in every way."""
 
 import json
+import signal
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +13,7 @@ import pytest
 
 from pipeline.cli import main, parse
 
+ROOT = Path(__file__).parents[3]
 QUIET = ("--captioner", "fake", "--prompts", "tiny")
 
 
@@ -100,3 +104,14 @@ def test_without_a_job_it_is_run_and_both_take_the_options_of_their_job(tmp_path
     assert (live.command, live.job, live.group, live.beam) == ("check", "run", "g", ["--beam=1"])
     assert parse(["check", "replay", "--config", str(path)], {}).only_changed
     assert parse(["check"], {"CAPTIONSTREAM_SLOTS": "3"}).slots == 3
+
+
+def test_ctrl_c_ends_it_at_once_and_the_process_it_started(silent: str) -> None:
+    command = [sys.executable, "-m", "pipeline.cli", "check", "replay", "--bootstrap-servers", silent, "--json"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+    assert process.stdout is not None
+    assert json.loads(process.stdout.readline())["what"] == "policy default"
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)  # which waits for every process that has our pipe
+    assert process.returncode == 130
+    assert said == "captionstream: interrupted\n"
