@@ -72,12 +72,15 @@ def _uploads(
 
 def _in_partitions(client: Any, plan: Plan, kafka: KafkaOptions, uploads: Mapping[str, Topic]) -> Iterator[Finding]:
     """What needs offsets. A consumer asks only for topics that exist: asking for another could make it."""
+    chosen = plan.config.uploads.partitions
     places = tuple((name, number) for name, topic in uploads.items() for number in range(topic.partitions))
-    for name, number in plan.config.uploads.partitions:
+    for name, number in chosen:
         if name in uploads and (name, number) not in places:
             found = f"partition `{number}` does not exist, there are {uploads[name].partitions}"
             yield fail(f"topic {name}", found, "mend --partition")
     readable = {name for name, topic in uploads.items() if topic.rights is None or "READ" in topic.rights}
+    narrowed = {name for name, _ in chosen}
+    places = tuple(place for place in places if place[0] not in narrowed or place in chosen)
     places = tuple(place for place in places if place[0] in readable)
     if not places:
         return

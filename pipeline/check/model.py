@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,7 +43,13 @@ def _directory(options: CaptionerOptions, is_here: bool) -> Iterator[Finding]:
         found = f"`{options.model}` is not on this machine, and is not looked at where the workers are"
         yield warn(WHAT, found, "run the check in a worker's container, where it is mounted")
         return
-    files = read_directory(options)  # raises what a worker would
+    try:
+        files = read_directory(replace(options, download=False))  # raises what a worker would
+    except ModelUnavailable:
+        if not options.download or Path(options.model).expanduser().is_dir():
+            raise
+        yield warn(WHAT, f"`{options.model}` is not here, and the job will download it", "fetch it before the start")
+        return
     if is_here and options.device == "cpu":
         require_room(files.shapes, options.precision, options.device, options.model)
     size = weight_bytes(files.shapes, options.precision) / GIB

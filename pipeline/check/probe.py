@@ -25,7 +25,7 @@ class Probe:
 
     def __init__(self, options: CaptionerOptions) -> None:
         self._process: subprocess.Popen[str] | None = None
-        if not options.has_checkpoint:
+        if not options.has_checkpoint or options.download:  # a check downloads nothing
             return
         self._process = subprocess.Popen(  # noqa: S603
             [sys.executable, "-m", "pipeline.check.probe", json.dumps(asdict(options))],

@@ -13,11 +13,12 @@ from pathlib import Path
 
 from pipeline.check.finding import Finding, fail, from_error, ok, warn
 from pipeline.check.plan import Plan
+from pipeline.local.prism import VARIABLE, find_prism
 from pipeline.runners.checks import faults
 from pipeline.runners.job_server import ASSEMBLED, RELEASED, runner_version
-from pipeline.runners.options import DATAFLOW, FLINK, Submission, beam_options
+from pipeline.runners.options import DATAFLOW, FLINK, PRISM, Submission, beam_options
 from pipeline.runners.places import local_path
-from transforms.errors import ConfigInvalid
+from transforms.errors import ConfigInvalid, PrismMissing
 
 WHAT = "runner"
 ANSWER_SECONDS = 3.0
@@ -45,12 +46,23 @@ def runner_findings(plan: Plan) -> Iterator[Finding]:
 def _place(job: Submission) -> Iterator[Finding]:
     if job.runner == FLINK and not job.job_endpoint and not _has_job_server(job):
         yield fail("job server", f"`{job.job_server}` is no file", "mend --job-server")
+    if job.runner == PRISM:
+        yield _prism()
     if job.runner == DATAFLOW and importlib.util.find_spec("google.auth") is None:
         yield fail(WHAT, "Google's libraries are not installed", "pip install 'apache-beam[gcp]'")
     elif job.runner == FLINK and job.job_endpoint:
         yield from _job_server(job.job_endpoint)
     elif job.runner == FLINK and job.flink_master != "[local]":
         yield from _cluster(job)
+
+
+def _prism() -> Finding:
+    try:
+        return ok("Prism", f"`{find_prism()}`")
+    except PrismMissing as error:
+        if VARIABLE in os.environ:  # named, but wrongly
+            return from_error("Prism", error)
+        return warn("Prism", "is not here, and Beam fetches it at the start", "let this machine reach GitHub")
 
 
 def _has_job_server(job: Submission) -> bool:

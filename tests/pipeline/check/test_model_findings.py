@@ -73,6 +73,22 @@ def test_a_model_that_lies_where_the_workers_are() -> None:
     )
 
 
+def test_a_check_downloads_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def snapshot(model: str, *, local_files_only: bool, **_: object) -> str:
+        asked.append((model, local_files_only))
+        raise OSError("not cached")
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", snapshot)
+    assert said("--model", "qwen/some", "--download") == [
+        "warn model: `qwen/some` is not here, and the job will download it -> fetch it before the start"
+    ]
+    assert asked == [("qwen/some", True)]
+    with Probe(CaptionerOptions(model="qwen/some", download=True)) as probe:
+        assert probe._process is None
+
+
 def test_other_captioners() -> None:
     assert said("--captioner", "fake")[0].startswith("warn model: the fake captioner writes texts that no model saw")
     assert said("--captioner", "json:loads") == ["ok model: `json:loads` is on PYTHONPATH"]

@@ -114,6 +114,24 @@ def test_a_job_server_that_is_no_file() -> None:
     assert "fail job server: `none.jar` is no file -> mend --job-server" in said("--job-server", "none.jar", *CLUSTER)
 
 
+def test_prism(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    prism = tmp_path / "prism"
+    prism.touch(0o755)
+    monkeypatch.setenv("CAPTIONSTREAM_PRISM", str(prism))
+    assert said("--runner", "prism")[1] == f"ok Prism: `{prism}`"
+    prism.chmod(0o644)
+    assert said("--runner", "prism")[1].startswith(
+        f"fail Prism: `CAPTIONSTREAM_PRISM` names `{prism}`, which cannot be"
+    )
+    monkeypatch.delenv("CAPTIONSTREAM_PRISM")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert said("--runner", "prism")[1] == (
+        "warn Prism: is not here, and Beam fetches it at the start -> let this machine reach GitHub"
+    )
+
+
 def test_java_is_looked_for_only_where_it_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing() -> Path:
         raise JavaMissing("the local broker needs Java 17 or newer and found none; install Java 17")
