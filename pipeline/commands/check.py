@@ -98,8 +98,8 @@ def plan_of(parsed: argparse.Namespace) -> Plan:
         return Plan(config, job, only_changed=parsed.only_changed)
     live.live_read(parsed, config)
     moment, rewind = live.start(parsed)
-    named = offsets(parsed, "from_offset")
-    starts_anew = not (parsed.resume or rewind is not None or named or moment.text != "committed")
+    places = offsets(parsed, "from_offset")
+    starts_anew = not (parsed.resume or rewind is not None or places or moment.text != "committed")
     return Plan(with_changes(config, is_replay=False), submission(parsed, config), parsed.group, starts_anew)
 
 
