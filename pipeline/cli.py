@@ -16,7 +16,19 @@ from collections.abc import Mapping, Sequence
 from types import FrameType
 from typing import NoReturn
 
-from pipeline.commands import audit, check, demo, duplicates, inspect, own_pictures, redrive, replay, report, run, submit
+from pipeline.commands import (
+    audit,
+    check,
+    demo,
+    duplicates,
+    inspect,
+    own_pictures,
+    redrive,
+    replay,
+    report,
+    run,
+    submit,
+)
 from pipeline.settings.apply import apply
 from pipeline.settings.parser import CommandParser
 from pipeline.terminal import quiet, say, threads_aside

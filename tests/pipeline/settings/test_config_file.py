@@ -112,7 +112,7 @@ def test_whole_numbers_do_for_numbers(written: Any) -> None:
         ("[run]\nrunner = 'embedded'", "`runner` of [run] in `{}` is `embedded`; it takes flink, prism, dataflow"),
         ("kafka-password = ['hunter2']", "`kafka-password` in `{}` is of another kind; make it a string"),
         ("group = 'g'", "key `group` in `{}` is not the same option in run, redrive; move it into [run] or [redrive]"),
-        ("from = 'latest'", "key `from` in `{}` is not the same option in run, replay, redrive; move it into [run] or"),
+        ("from = 'latest'", "key `from` in `{}` is not the same option in run, replay, redrive"),
         ("slots = ", "config file `{}` is not TOML: Invalid value (at end of document); mend the file"),
     ],
 )
