@@ -48,4 +48,4 @@ reference: $(READY)
 	$(BIN)/python -m pipeline.settings.reference
 
 clean:
-	rm -rf $(VENV) captionstream-report.html
+	rm -rf $(VENV) captionstream-report.html captionstream-pictures.html
