@@ -1,4 +1,4 @@
-"""The three commands of docs/trying.md, in a clone and with an environment of its own: minutes, and gigabytes of disk."""
+"""The three commands of docs/trying.md, typed into an empty folder: minutes, and gigabytes of disk."""
 
 import os
 import subprocess
