@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pipeline.submit.events import Asked
     from pipeline.submit.send import Written
 
+TASKS = ("DESCRIBE", "MODERATE", "INDEX", "ANSWER")
 MOST_SHOWN = 20
 
 _EXAMPLE = """example:
@@ -49,8 +50,8 @@ def add(commands: Any) -> None:
     group.add_argument("--category", default="", metavar="NAME", help="chooses the prompt, for example food")
     group.add_argument(
         "--task",
-        choices=("DESCRIBE", "MODERATE", "INDEX", "ANSWER"),
-        default="DESCRIBE",
+        choices=TASKS,
+        default=TASKS[0],
         help="what is asked for (default DESCRIBE)",
     )
     group.add_argument(

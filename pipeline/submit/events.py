@@ -8,8 +8,6 @@ from typing import Any
 from pipeline.submit.pictures import Source
 from transforms.errors import ConfigInvalid
 
-TASKS = ("DESCRIBE", "MODERATE", "INDEX", "ANSWER")
-
 
 @dataclass(frozen=True, slots=True)
 class Asked:
@@ -17,7 +15,7 @@ class Asked:
 
     merchant: str = ""
     category: str = ""
-    task: str = TASKS[0]
+    task: str = "DESCRIBE"
     languages: tuple[str, ...] = ()
     """Empty: those that the schema has as its default."""
     attributes: tuple[tuple[str, str], ...] = ()

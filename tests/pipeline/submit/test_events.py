@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.cli import main
-from pipeline.commands.submit import _asked
-from pipeline.submit.events import TASKS, Asked
+from pipeline.commands.submit import TASKS, _asked
+from pipeline.submit.events import Asked
 from pipeline.submit.pictures import Source
 from schemas.codec import Encoder
 from transforms.decode import DecodeEvent
