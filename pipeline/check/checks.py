@@ -27,6 +27,6 @@ def checks_of(plan: Plan) -> Sequence[tuple[str, Check]]:
         ("files", lambda: file_findings(plan)),
         (BROKERS, lambda: broker_findings(plan)),
         ("schema", lambda: schema_findings(plan.config.uploads_wire)),
-        (f"prompts {plan.config.prompts}", lambda: prompt_findings(plan.config.prompts)),
+        ("prompts", lambda: prompt_findings(plan.prompts, plan.config.captioner.text_tokens)),
         (MODEL, lambda: model_findings(plan)),
     )

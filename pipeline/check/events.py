@@ -11,7 +11,7 @@ from pipeline.kafka.connection import KafkaOptions
 from pipeline.kafka.offsets import Broker
 from pipeline.kafka.span import Span, read_span
 from transforms.decode import DecodeEvent
-from transforms.errors import ConfigInvalid, InputError
+from transforms.errors import InputError
 
 WHAT = "events"
 MOST = 4
@@ -35,8 +35,6 @@ def event_findings(reader: Any, plan: Plan, kafka: KafkaOptions, broker: Broker)
                     WHAT, f"the newest upload, `{record.coordinates()}`, would be a dead letter: {found}", remedy
                 )
                 return
-            except ConfigInvalid:
-                return  # the prompt library's own line says it
     if read:
         yield ok(WHAT, f"the newest of {read} partition{'s' * (read > 1)} can be decoded")
     else:

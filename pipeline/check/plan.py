@@ -15,6 +15,8 @@ class Plan:
     config: Config
     submission: Submission | None
     """None: a replay in this process."""
+    prompts: str
+    """Name or path of the library, which may be a broken one: ``config`` has the bundled one then."""
     group: str = ""
     """Consumer group; a replay has none."""
     starts_anew: bool = True

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.commands import replay
 from pipeline.commands import run as live
-from pipeline.commands.shared import EXIT_CODES, add_command, job_config
+from pipeline.commands.shared import EXIT_CODES, add_command, job_config, library_name
 from pipeline.commands.uploads import offsets
 
 if TYPE_CHECKING:
@@ -89,18 +89,31 @@ def plan_of(parsed: argparse.Namespace) -> Plan:
     from pipeline.commands.runner import submission
     from pipeline.runners.options import Submission
 
-    config = job_config(parsed)
+    name = library_name(parsed)
+    config = job_config(_with_prompts_that_load(parsed, name))
     job: Submission | None = None
     if parsed.job == "replay":
         replay.span(parsed)
         if parsed.runner != "embedded":
             job = submission(parsed, config, is_bounded=True)
-        return Plan(config, job, only_changed=parsed.only_changed)
+        return Plan(config, job, name, only_changed=parsed.only_changed)
     live.live_read(parsed, config)
     moment, rewind = live.start(parsed)
     places = offsets(parsed, "from_offset")
     starts_anew = not (parsed.resume or rewind is not None or places or moment.text != "committed")
-    return Plan(with_changes(config, is_replay=False), submission(parsed, config), parsed.group, starts_anew)
+    return Plan(with_changes(config, is_replay=False), submission(parsed, config), name, parsed.group, starts_anew)
+
+
+def _with_prompts_that_load(parsed: argparse.Namespace, name: str) -> argparse.Namespace:
+    """A broken library has a line of its own; with the bundled one the rest can be looked at all the same."""
+    from transforms.captioner.prompts import Library
+    from transforms.errors import ConfigInvalid
+
+    try:
+        Library.load(name)
+    except ConfigInvalid:
+        return argparse.Namespace(**{**vars(parsed), "prompts": "default"})
+    return parsed
 
 
 def _policy(parsed: argparse.Namespace) -> Iterator[Finding]:

@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from pipeline.commands.captioner import add_captioner, captioner
-from pipeline.commands.shared import add_command, add_model_pixels, writable_report
+from pipeline.commands.shared import add_command, add_model_pixels, add_prompts, library_name, writable_report
 from pipeline.terminal import printable, say
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def add(commands: Any) -> None:
     command.add_argument("--json", action="store_true", help="print one JSON object a picture instead of the table")
     group = add_captioner(command)
     add_model_pixels(group)
-    group.add_argument("--prompts", help="prompt library: `default`, `tiny` or a TOML file")
+    add_prompts(group)
 
 
 def run(parsed: argparse.Namespace) -> int:
@@ -46,6 +46,7 @@ def run(parsed: argparse.Namespace) -> int:
     from pipeline.submit.pictures import gather
     from pipeline.trying.page import write
     from pipeline.trying.run import TINY, try_pictures
+    from transforms.captioner.prompts import Library
     from transforms.errors import ConfigInvalid
 
     gathered = gather(parsed.places)
@@ -55,7 +56,7 @@ def run(parsed: argparse.Namespace) -> int:
                 f"`{source.place}` is an address; name files or directories, or use captionstream submit"
             )
     is_tiny = options.has_checkpoint and options.model == "tiny"
-    prompts = parsed.prompts or ("tiny" if options.model == "tiny" else "default")
+    prompts = Library.load(library_name(parsed))
     results = try_pictures(gathered.sources, options, prompts, (lambda _: None) if parsed.json else say)
     write(report, results, options.model, TINY if is_tiny else "")
     if parsed.json:

@@ -90,9 +90,14 @@ def add_job(command: argparse.ArgumentParser) -> None:
     add_reuse(command, group)
     group = add_captioner(command)
     add_model_pixels(group)
-    group.add_argument("--prompts", help="prompt library: `default`, `alt_text`, `tiny` or a TOML file")
+    add_prompts(group)
     group.add_argument("--policy", default="default", help="what texts must be: `default` or a TOML file")
     group.add_argument("--max-attempts", type=int, help="answers before a dead letter (default: the policy's, 3)")
+
+
+def add_prompts(group: Any) -> None:
+    """What `library_name` reads."""
+    group.add_argument("--prompts", help="prompt library: `default`, `alt_text`, `tiny` or a TOML file")
 
 
 def add_inspection(group: Any) -> None:
@@ -157,6 +162,11 @@ def writable_report(path: str) -> Path:
     return report
 
 
+def library_name(arguments: argparse.Namespace) -> str:
+    """``--prompts``, or the bundled library that the model knows."""
+    return arguments.prompts or ("tiny" if arguments.model == "tiny" else "default")
+
+
 def job_config(arguments: argparse.Namespace) -> Config:
     """What `add_topics`, `add_uploads` and `add_job` were told. Raises `ConfigInvalid`."""
     from pipeline.commands.uploads import uploads
@@ -174,7 +184,7 @@ def job_config(arguments: argparse.Namespace) -> Config:
         fetch=fetch_limits(arguments),
         inspect=inspection(arguments),
         captioner=captioner(arguments),
-        prompts=Library.load(arguments.prompts or ("tiny" if arguments.model == "tiny" else "default")),
+        prompts=Library.load(library_name(arguments)),
         review=replace(load_policy(arguments.policy), **given({"max_attempts": arguments.max_attempts})),
         audit_texts=arguments.audit_texts,
         **reuse(arguments),

@@ -21,6 +21,7 @@ from pipeline.submit.pictures import Source
 from pipeline.submit.send import Submission
 from schemas.codec import Decoder, WireFormat
 from transforms.captioner.api import CaptionerOptions
+from transforms.captioner.prompts import Library
 from transforms.inflight import captioner_for
 from transforms.inspect import InspectLimits
 from transforms.values import KafkaRecord
@@ -49,7 +50,7 @@ class Result:
 
 
 def try_pictures(
-    sources: Sequence[Source], captioner: CaptionerOptions, prompts: str, say: Callable[[str], None]
+    sources: Sequence[Source], captioner: CaptionerOptions, prompts: Library, say: Callable[[str], None]
 ) -> list[Result]:
     """Caption them; one result a picture, in their order. Raises `JobError` when the job stops."""
     say("starting Kafka (its jars are fetched the first time) and loading the model")

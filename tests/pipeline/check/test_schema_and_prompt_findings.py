@@ -3,13 +3,11 @@
 import json
 from pathlib import Path
 
-import pytest
-from data.check_plan import lines
+from data.check_plan import lines, plan
 
 from pipeline.check.prompts import prompt_findings
 from pipeline.check.schemas import schema_findings
 from schemas.codec import FOLDER, WireFormat
-from transforms.errors import ConfigInvalid
 
 
 def schema(path: Path, drop: str = "", retype: str = "") -> str:
@@ -42,19 +40,32 @@ def test_a_writer_that_lacks_a_field(tmp_path: Path) -> None:
 
 
 def test_bundled_prompts_render() -> None:
-    assert lines(prompt_findings("tiny")) == ["ok prompts tiny: 2 prompts render: DESCRIBE in en, zh-Hans"]
-    (line,) = lines(prompt_findings("default"))
+    assert lines(prompt_findings("tiny", 768)) == ["ok prompts tiny: 2 prompts render: DESCRIBE in en, zh-Hans"]
+    (line,) = lines(prompt_findings("default", 768))
     assert line.startswith("ok prompts default: ")
 
 
 def test_a_library_that_lacks_a_language_that_uploads_ask_for(tmp_path: Path) -> None:
     path = tmp_path / "prompts.toml"
-    prompt = 'id = "a"\ntask = "DESCRIBE"\ncategory = "*"\nlanguage = "en"\ntext = "Describe {title}."\n'
+    prompt = 'id = "a"\ntask = "DESCRIBE"\ncategory = "*"\nlanguage = "en"\ntext = "Describe it."\n'
     path.write_text(f'version = "1"\n[[prompt]]\n{prompt}')
-    assert lines(prompt_findings(str(path))) == [
+    assert lines(prompt_findings(str(path), 768)) == [
         f"warn prompts {path}: has no DESCRIBE in `zh-Hans`, and uploads that name no languages ask for it -> add the "
         "prompt, or let uploads name their languages: theirs become dead letters"
     ]
-    path.write_text(f'version = "1"\n[[prompt]]\n{prompt.replace("{title}", "{title")}')
-    with pytest.raises(ConfigInvalid, match="braces do not match"):
-        list(prompt_findings(str(path)))
+    short = lines(prompt_findings(str(path), 100))
+    assert short[0].startswith(
+        f"warn prompts {path}: prompt `a`: with the longest attributes and its answer it has about"
+    )
+    assert short[0].endswith("-> shorten it, name fewer attributes or raise --text-tokens")
+
+
+def test_a_library_that_a_job_would_refuse(tmp_path: Path) -> None:
+    path = tmp_path / "prompts.toml"
+    path.write_text(
+        'version = "1"\n[[prompt]]\nid = "a"\ntask = "DESCRIBE"\ncategory = "*"\nlanguage = "en"\ntext = "{title"\n'
+    )
+    (line,) = lines(prompt_findings(str(path), 768))
+    assert line.startswith(f"fail prompts {path}: ")
+    assert "braces" in line
+    assert plan("--prompts", str(path)).prompts == str(path)  # the rest is looked at with the bundled ones
