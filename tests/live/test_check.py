@@ -19,6 +19,12 @@ UPLOADS = {"uploads": 2, "captions": 1, "dead": 1, "audit": 1, "cache": 1}
 GOOD = {"dead": {"max.message.bytes": "2000000"}, "cache": {"cleanup.policy": "compact"}}
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is found does not depend on what else this machine has to do."""
+    monkeypatch.setattr("pipeline.commands.check.SECONDS", 120.0)
+
+
 @pytest.fixture
 def check(kafka: LocalKafka, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, dict[str, list[str]]]]:
     """Runs the command; returns its code, and levels and words by what was looked at."""

@@ -99,8 +99,9 @@ def test_the_documented_rights_are_enough(broker: LocalKafka, replay: Callable[.
 
 
 def test_the_check_tells_rights_without_using_them(
-    broker: LocalKafka, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    broker: LocalKafka, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("pipeline.commands.check.SECONDS", 120.0)
     (tmp_path / "password").write_text("5ecret")
     arguments = [
         *(

@@ -17,6 +17,12 @@ ROOT = Path(__file__).parents[3]
 QUIET = ("--captioner", "fake", "--prompts", "tiny")
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The words are the same on a machine that has a lot to do; what is too late has tests of its own."""
+    monkeypatch.setattr("pipeline.commands.check.SECONDS", 120.0)
+
+
 @pytest.fixture
 def silent() -> Iterator[str]:
     """A port that takes connections and never answers."""
@@ -41,7 +47,7 @@ def test_a_dead_broker_is_one_failure_and_never_a_wait(
     place = request.getfixturevalue(kind)
     began = time.monotonic()
     assert main(["check", "replay", "--bootstrap-servers", place, "--json", *QUIET]) == 1
-    assert time.monotonic() - began < 30  # 5 s, if the machine has nothing else to do
+    assert time.monotonic() - began < 60  # 5 s, if the machine has nothing else to do
     said = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [line for line in said if line["level"] == "fail"] == [
         {
