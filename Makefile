@@ -4,7 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-fast test-pictures test-faults lint bench lock clean
+.PHONY: install demo test test-fast test-pictures test-faults lint bench lock reference clean
+
+install: $(READY)
 
 demo: $(READY)
 	$(BIN)/captionstream demo
@@ -50,5 +52,9 @@ lock: $(READY)
 	  --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --output-file requirements.lock
 	@echo "renew deploy/dataflow/requirements.lock too: docs/deploying.md, at its end"
 
+# docs/reference.md, from the parsers.
+reference: $(READY)
+	$(BIN)/python -m pipeline.settings.reference
+
 clean:
-	rm -rf $(VENV) captionstream-report.html
+	rm -rf $(VENV) captionstream-report.html captionstream-pictures.html

@@ -1,6 +1,7 @@
 """The ``captionstream`` command. Thin: each command's work is elsewhere and is imported when it runs.
 
-Exit codes: 0 done; 1 the job failed or the demo found a difference; 2 wrong options; 130 interrupted.
+Options come from the command line, a config file and the environment (`pipeline.settings`). Exit codes are those that
+every ``--help`` ends with: 0 done, 1 it failed, 2 wrong options, 130 stopped by Ctrl-C.
 """
 
 from __future__ import annotations
@@ -8,13 +9,28 @@ from __future__ import annotations
 import argparse
 import contextlib
 import logging
+import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import FrameType
 from typing import NoReturn
 
-from pipeline.commands import audit, demo, duplicates, inspect, redrive, replay, report, run
+from pipeline.commands import (
+    audit,
+    check,
+    demo,
+    duplicates,
+    inspect,
+    own_pictures,
+    redrive,
+    replay,
+    report,
+    run,
+    submit,
+)
+from pipeline.settings.apply import apply
+from pipeline.settings.parser import CommandParser
 from pipeline.terminal import quiet, say, threads_aside
 from transforms.errors import CaptionstreamError, ConfigInvalid
 
@@ -22,6 +38,9 @@ _COMMANDS = {
     "run": run,
     "replay": replay,
     "demo": demo,
+    "try": own_pictures,
+    "check": check,
+    "submit": submit,
     "redrive": redrive,
     "duplicates": duplicates,
     "report": report,
@@ -29,11 +48,21 @@ _COMMANDS = {
     "audit": audit,
 }
 
+_OVERVIEW = """Kafka image-upload events in, Avro caption records out.
+
+example:
+  captionstream demo
+  captionstream replay --config shop.toml
+"""
+
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    top = argparse.ArgumentParser(
-        prog="captionstream", description="Kafka image-upload events in, Avro caption records out."
+    top = CommandParser(
+        prog="captionstream",
+        description=_OVERVIEW,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="`captionstream COMMAND --help` shows an example first; docs/reference.md lists every option.",
     )
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for command in _COMMANDS.values():
@@ -43,31 +72,44 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
-    parsed = parse(sys.argv[1:] if arguments is None else list(arguments))
+    try:
+        parsed = parse(sys.argv[1:] if arguments is None else list(arguments))
+    except ConfigInvalid as error:
+        return _refused(error)
     with _quiet(parsed):
         return _run(parsed)
 
 
 def entry() -> NoReturn:
     """The process: `main`, and from Ctrl-C or its end on silence, in which Beam's servers and threads end."""
-    parsed = parse(sys.argv[1:])
+    try:
+        parsed = parse(sys.argv[1:])
+    except ConfigInvalid as error:
+        sys.exit(_refused(error))
     with _quiet(parsed) as undo:
         if not parsed.verbose and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
             signal.signal(signal.SIGINT, _interrupt)
         code = _run(parsed)
         if not parsed.verbose:
+            sys.stdout.flush()
+            signal.signal(signal.SIGINT, lambda *_: os._exit(code))  # nothing is left to be stopped in good order
             threads_aside()
             logging.disable(logging.CRITICAL)
         undo.pop_all()  # it stays so
     sys.exit(code)
 
 
-def parse(arguments: list[str]) -> argparse.Namespace:
-    """The command and its options; what follows ``--`` is ``beam``, for the runner."""
+def parse(arguments: list[str], environ: Mapping[str, str] = os.environ) -> argparse.Namespace:
+    """The command and its options; what follows ``--`` is ``beam``, for the runner.
+
+    Raises `ConfigInvalid` for what a config file or a variable says; exits for what the command line does.
+    """
+    arguments = check.named(arguments)
     split = arguments.index("--") if "--" in arguments else len(arguments)
     top = parser()
+    sources = apply(top, arguments[:split], environ)
     parsed = top.parse_args(arguments[:split])
-    parsed.beam = arguments[split + 1 :]
+    parsed.sources, parsed.beam = sources, arguments[split + 1 :]
     if parsed.beam and not getattr(_COMMANDS[parsed.command], "TAKES_BEAM_OPTIONS", False):
         top.error(f"{parsed.command} takes no options after --")
     return parsed
@@ -75,6 +117,11 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 
 def _quiet(parsed: argparse.Namespace) -> contextlib.AbstractContextManager[contextlib.ExitStack]:
     return quiet(parsed.verbose, getattr(_COMMANDS[parsed.command], "SHOWS_LOGS", False))
+
+
+def _refused(error: ConfigInvalid) -> int:
+    say(f"{error.code}: {error.message}")
+    return 2
 
 
 def _interrupt(signum: int, frame: FrameType | None) -> None:
@@ -91,7 +138,7 @@ def _run(parsed: argparse.Namespace) -> int:
     except CaptionstreamError as error:
         if parsed.verbose:
             logging.getLogger(__name__).exception("the command failed")
-        say(f"{error.code}: {error.message}")
+        say(f"{error.code}: {parsed.sources.explain(error.message)}")
         return 2 if isinstance(error, ConfigInvalid) else 1
     except Exception as error:
         if parsed.verbose:

@@ -106,7 +106,7 @@ class RedisCache:
         """Connects when it is first used. Raises `ConfigInvalid` where the client is not installed."""
         self._options = options
         self._clock = clock
-        self._client = _client(options)
+        self._client = connect(options)
         self._coder = AvroCoder(Text)
         self._rests_until = float("-inf")
         self._work: queue.Queue[tuple[Callable[[], Any], Future[Any] | None] | None] = queue.Queue(_MOST_QUEUED)
@@ -210,7 +210,8 @@ def require_client() -> None:
         raise ConfigInvalid("`--cache` needs the package `redis`, which is not here; install captionstream[redis]")
 
 
-def _client(options: CacheOptions) -> Any:
+def connect(options: CacheOptions) -> Any:
+    """A client, which connects when it is first used. Raises `ConfigInvalid` where none is installed."""
     require_client()
     from redis import Redis
     from redis.backoff import NoBackoff

@@ -18,8 +18,10 @@ def add_kafka(command: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--bootstrap-servers", default="localhost:9092", help="host:port, comma-separated")
     group.add_argument("--client-id", default="captionstream", help="name in the brokers' logs and quotas")
-    group.add_argument("--kafka-security-protocol", choices=PROTOCOLS, default="PLAINTEXT")
-    group.add_argument("--kafka-sasl-mechanism", choices=MECHANISMS)
+    group.add_argument(
+        "--kafka-security-protocol", choices=PROTOCOLS, default="PLAINTEXT", help="of the brokers' listener"
+    )
+    group.add_argument("--kafka-sasl-mechanism", choices=MECHANISMS, help="for the SASL protocols")
     group.add_argument("--kafka-username", metavar="NAME", help="for SASL")
     group.add_argument("--kafka-password", metavar="REFERENCE", help="for SASL, for example env:KAFKA_PASSWORD")
     group.add_argument("--kafka-ca-file", metavar="PEM", help="authorities to trust (default: the system's)")

@@ -35,7 +35,7 @@ def add(commands: Any) -> None:
     redrive.add_argument("--json", action="store_true", help="print one JSON object instead of the table")
     add_kafka(redrive)
     group = redrive.add_argument_group("topics")
-    group.add_argument("--dead-letters-topic", default="image-captions-dead-letters")
+    group.add_argument("--dead-letters-topic", default="image-captions-dead-letters", help="where the letters are read")
     group.add_argument("--to-topic", metavar="TOPIC", help="where to (default: the topic each letter came from)")
     group.add_argument(
         "--group",

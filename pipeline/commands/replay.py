@@ -5,13 +5,16 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.commands.reuse import with_cache
 from pipeline.commands.runner import add_runner, submission
 from pipeline.commands.shared import add_command, add_job, add_topics, job_config
 from pipeline.commands.uploads import add_offsets, add_uploads, offsets, show_spans
 from pipeline.terminal import say, table
+
+if TYPE_CHECKING:
+    from pipeline.kafka.positions import Moment, Position
 
 TAKES_BEAM_OPTIONS = True
 
@@ -30,6 +33,11 @@ def add(commands: Any) -> None:
     """Declare its options."""
     replay = add_command(commands, "replay", "caption what topics hold, then stop", _EXAMPLE)
     replay.add_argument("--json", action="store_true", help="print the counters as one JSON object")
+    declare(replay)
+
+
+def declare(replay: argparse.ArgumentParser) -> None:
+    """The options that make the job."""
     replay.add_argument(
         "--only-changed",
         action="store_true",
@@ -51,17 +59,14 @@ def run(parsed: argparse.Namespace) -> int:
     from dataclasses import replace
 
     from pipeline.kafka.offsets import resolve
-    from pipeline.kafka.positions import Moment, Uploads
+    from pipeline.kafka.positions import Uploads
     from pipeline.progress import Progress
     from pipeline.runners.embedded import run_embedded
 
     spans = resolve(
         config.kafka,
         config.uploads,
-        Moment.parse(getattr(parsed, "from"), "--from"),
-        Moment.parse(parsed.to, "--to"),
-        offsets(parsed, "from_offset"),
-        offsets(parsed, "to_offset"),
+        *span(parsed),
         config.topics.names,
     )
     if parsed.only_changed:
@@ -86,3 +91,11 @@ def run(parsed: argparse.Namespace) -> int:
             counters = submit(config, ReadUploads(config.kafka, spans), job, parsed.job_name, say=say)
     print(json.dumps(counters) if parsed.json else table(counters))
     return 0
+
+
+def span(parsed: argparse.Namespace) -> tuple[Moment, Moment, tuple[Position, ...], tuple[Position, ...]]:
+    """``--from`` and ``--to``, and what goes before them in single partitions. Raises `ConfigInvalid`."""
+    from pipeline.kafka.positions import Moment
+
+    moments = Moment.parse(getattr(parsed, "from"), "--from"), Moment.parse(parsed.to, "--to")
+    return *moments, offsets(parsed, "from_offset"), offsets(parsed, "to_offset")

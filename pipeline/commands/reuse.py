@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 
 def add_similarity(group: Any) -> None:
     """What `similarity_rule` reads."""
-    group.add_argument("--preset", choices=("strict", "balanced", "lenient"), default="balanced")
+    group.add_argument(
+        "--preset",
+        choices=("strict", "balanced", "lenient"),
+        default="balanced",
+        help="how near two pictures must be to share a text (default balanced)",
+    )
     group.add_argument("--max-hash-distance", type=int, help="phash bits, 0 to 16; overrides the preset")
     group.add_argument("--max-colour-distance", type=float, help="CIE76 dE; overrides the preset")
     group.add_argument("--max-chroma-distance", type=float, help="the same without lightness; overrides the preset")

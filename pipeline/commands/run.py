@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pipeline.config import Config
     from pipeline.kafka.live.options import LiveRead
     from pipeline.kafka.offsets import Starts
-    from pipeline.kafka.positions import Position
+    from pipeline.kafka.positions import Moment, Position
 
 TAKES_BEAM_OPTIONS = True
 SHOWS_LOGS = True
@@ -35,7 +35,11 @@ Where it begins, strongest first: --resume; --from-offset of a partition; --from
 
 def add(commands: Any) -> None:
     """Declare its options."""
-    command = add_command(commands, "run", "caption uploads as they come, until it is stopped", _EXAMPLE)
+    declare(add_command(commands, "run", "caption uploads as they come, until it is stopped", _EXAMPLE))
+
+
+def declare(command: argparse.ArgumentParser) -> None:
+    """The options that make the job."""
     group = add_topics(command)
     add_uploads(group)
     group.add_argument("--group", default="captionstream", help="consumer group that is told how far the job came")
@@ -73,23 +77,19 @@ def add(commands: Any) -> None:
 
 def run(parsed: argparse.Namespace) -> int:
     """Run it."""
-    rewind = None if parsed.rewind is None else milliseconds(parsed.rewind, "--rewind")
+    moment, rewind = start(parsed)
     from dataclasses import replace
 
     config = replace(job_config(parsed), is_replay=False)
     live = live_read(parsed, config)
     from pipeline.kafka.live.overseer import overseer_for
     from pipeline.kafka.offsets import resolve_starts
-    from pipeline.kafka.positions import COMMITTED, EARLIEST, LATEST, Moment
     from pipeline.kafka.source import ReadLive
     from pipeline.runners.places import address
     from pipeline.runners.resume import savepoint_of
     from pipeline.runners.submit import submit
 
     savepoint = savepoint_of(parsed.resume, parsed.checkpoint_dir)
-    moment = Moment.parse(getattr(parsed, "from"), "--from", (COMMITTED, EARLIEST, LATEST))
-    if rewind is not None and moment.text != COMMITTED:
-        raise ConfigInvalid(f"`--rewind` goes back from committed offsets; leave --from `{moment.text}` out")
     begin: tuple[Position, ...] | None = None
     if savepoint:
         say(f"going on from {savepoint}; new partitions are read from their beginning")
@@ -113,6 +113,17 @@ def run(parsed: argparse.Namespace) -> int:
     oversee = overseer_for(live.watchdog, live.kafka, live.group, live.uploads, live.outputs)
     submit(config, ReadLive(live, begin), job, parsed.job_name, savepoints, oversee, say)
     return 0
+
+
+def start(parsed: argparse.Namespace) -> tuple[Moment, int | None]:
+    """``--from``, and ``--rewind`` in milliseconds. Raises `ConfigInvalid`."""
+    from pipeline.kafka.positions import COMMITTED, EARLIEST, LATEST, Moment
+
+    rewind = None if parsed.rewind is None else milliseconds(parsed.rewind, "--rewind")
+    moment = Moment.parse(getattr(parsed, "from"), "--from", (COMMITTED, EARLIEST, LATEST))
+    if rewind is not None and moment.text != COMMITTED:
+        raise ConfigInvalid(f"`--rewind` goes back from committed offsets; leave --from `{moment.text}` out")
+    return moment, rewind
 
 
 def live_read(parsed: argparse.Namespace, config: Config) -> LiveRead:

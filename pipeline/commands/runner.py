@@ -12,10 +12,11 @@ if TYPE_CHECKING:
 
 def add_runner(command: argparse.ArgumentParser, runners: tuple[str, ...]) -> None:
     """Runner and its options; the first of ``runners`` is the default."""
-    command.epilog = "Options of Beam and of the runner follow after --, as --name=value, and win over ours."
+    beam = "Options of Beam and of the runner follow after --, as --name=value, and win over ours."
+    command.epilog = f"{beam}\n{command.epilog}"
     group = command.add_argument_group("runner")
     group.add_argument("--runner", choices=runners, default=runners[0], help=f"default {runners[0]}")
-    group.add_argument("--job-name", default="captionstream")
+    group.add_argument("--job-name", default="captionstream", help="shown by the runner")
     group.add_argument(
         "--flink-master", default="[local]", metavar="HOST:PORT", help="cluster; [local] (default) runs Flink here"
     )

@@ -20,13 +20,24 @@ if TYPE_CHECKING:
     from transforms.inspect import InspectLimits
 
 
-def add_command(commands: Any, name: str, summary: str, example: str) -> argparse.ArgumentParser:
-    """A sub-command whose help shows an example first."""
+EXIT_CODES = "exit codes: 0 done, 1 {}, 2 wrong options, 130 stopped by Ctrl-C"
+
+
+def add_command(
+    commands: Any, name: str, summary: str, example: str, fails: str = "it failed"
+) -> argparse.ArgumentParser:
+    """A sub-command whose help shows an example first and ends with its exit codes; ``fails`` says what 1 means."""
     command: argparse.ArgumentParser = commands.add_parser(
         name,
         help=summary,
         description=f"{summary[0].upper()}{summary[1:]}.\n\n{example}",
+        epilog=EXIT_CODES.format(fails),
         formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument(
+        "--config",
+        metavar="FILE",
+        help="options in TOML, see docs/options.md (default: what CAPTIONSTREAM_CONFIG names, or none)",
     )
     command.add_argument("--verbose", action="store_true", help="show logs and traces")
     return command
@@ -36,13 +47,23 @@ def add_topics(command: argparse.ArgumentParser) -> Any:
     """Brokers, topics and the uploads' format; returns the group, for a command to add its own."""
     add_kafka(command)
     group = command.add_argument_group("topics")
-    group.add_argument("--captions-topic", default="image-captions")
-    group.add_argument("--dead-letters-topic", default="image-captions-dead-letters")
-    group.add_argument("--audit-topic", default="image-captions-audit")
+    group.add_argument("--captions-topic", default="image-captions", help="where captions go")
+    group.add_argument(
+        "--dead-letters-topic", default="image-captions-dead-letters", help="where uploads go that got no caption"
+    )
+    group.add_argument("--audit-topic", default="image-captions-audit", help="where every answer of the model goes")
     group.add_argument(
         "--cache-topic", default="", help="compacted: texts go there too, and new jobs start with them (default none)"
     )
-    group.add_argument("--upload-format", choices=("avro", "confluent"), default="avro")
+    add_upload_format(group)
+    return group
+
+
+def add_upload_format(group: Any) -> None:
+    """What `wire_format` takes."""
+    group.add_argument(
+        "--upload-format", choices=("avro", "confluent"), default="avro", help="bare Avro, or behind a schema id"
+    )
     group.add_argument(
         "--schema-id",
         action="append",
@@ -50,7 +71,6 @@ def add_topics(command: argparse.ArgumentParser) -> Any:
         metavar="ID=FILE",
         help="writer schema of a Confluent schema id; `image_upload` names the bundled one; repeatable",
     )
-    return group
 
 
 def add_job(command: argparse.ArgumentParser) -> None:
@@ -70,17 +90,27 @@ def add_job(command: argparse.ArgumentParser) -> None:
     add_reuse(command, group)
     group = add_captioner(command)
     add_model_pixels(group)
-    group.add_argument("--prompts", help="prompt library: `default`, `alt_text`, `tiny` or a TOML file")
+    add_prompts(group)
     group.add_argument("--policy", default="default", help="what texts must be: `default` or a TOML file")
     group.add_argument("--max-attempts", type=int, help="answers before a dead letter (default: the policy's, 3)")
 
 
+def add_prompts(group: Any) -> None:
+    """What `library_name` reads."""
+    group.add_argument("--prompts", help="prompt library: `default`, `alt_text`, `tiny` or a TOML file")
+
+
 def add_inspection(group: Any) -> None:
     """What `inspection` reads, but for `add_model_pixels`."""
-    group.add_argument("--max-image-bytes", type=int, help="cap on a picture's bytes (default 20 MiB)")
+    add_max_image_bytes(group)
     group.add_argument("--max-image-pixels", type=int, help="cap on a picture's pixels (default 50 M)")
     group.add_argument("--max-image-frames", type=int, help="cap on an animation's frames (default 1000)")
     group.add_argument("--max-encoded-bytes", type=int, help="larger ones are scaled first (default 512 KiB)")
+
+
+def add_max_image_bytes(group: Any) -> None:
+    """What the job takes of a picture at most."""
+    group.add_argument("--max-image-bytes", type=int, help="cap on a picture's bytes (default 20 MiB)")
 
 
 def add_model_pixels(group: Any) -> None:
@@ -132,6 +162,11 @@ def writable_report(path: str) -> Path:
     return report
 
 
+def library_name(arguments: argparse.Namespace) -> str:
+    """``--prompts``, or the bundled library that the model knows."""
+    return arguments.prompts or ("tiny" if arguments.model == "tiny" else "default")
+
+
 def job_config(arguments: argparse.Namespace) -> Config:
     """What `add_topics`, `add_uploads` and `add_job` were told. Raises `ConfigInvalid`."""
     from pipeline.commands.uploads import uploads
@@ -149,7 +184,7 @@ def job_config(arguments: argparse.Namespace) -> Config:
         fetch=fetch_limits(arguments),
         inspect=inspection(arguments),
         captioner=captioner(arguments),
-        prompts=Library.load(arguments.prompts or ("tiny" if arguments.model == "tiny" else "default")),
+        prompts=Library.load(library_name(arguments)),
         review=replace(load_policy(arguments.policy), **given({"max_attempts": arguments.max_attempts})),
         audit_texts=arguments.audit_texts,
         **reuse(arguments),

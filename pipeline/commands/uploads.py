@@ -15,7 +15,7 @@ _OFFSET = "[TOPIC:]PARTITION=OFFSET"
 
 def add_uploads(group: Any) -> None:
     """Topics and partitions, to a group of options."""
-    group.add_argument("--topic", action="append", default=[], help="upload events (default image-uploads); repeatable")
+    add_topic(group)
     group.add_argument("--topic-pattern", default="", metavar="REGEX", help="topics by whole name, instead of --topic")
     group.add_argument(
         "--partition",
@@ -24,6 +24,22 @@ def add_uploads(group: Any) -> None:
         metavar="[TOPIC:]PARTITION",
         help="of that topic only this one; repeatable",
     )
+
+
+def add_topic(group: Any) -> None:
+    """``--topic``."""
+    group.add_argument("--topic", action="append", default=[], help="upload events (default image-uploads); repeatable")
+
+
+def uploads_topic(arguments: argparse.Namespace) -> str:
+    """The one topic that a command takes. Raises `ConfigInvalid` when there are several."""
+    from pipeline.kafka.positions import Uploads
+    from transforms.errors import ConfigInvalid
+
+    topics = tuple(arguments.topic) or Uploads().topics
+    if len(topics) > 1:
+        raise ConfigInvalid(f"`{', '.join(topics)}` are several topics; name one with --topic")
+    return topics[0]
 
 
 def add_offsets(group: Any, option: str, what: str) -> None:

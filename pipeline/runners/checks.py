@@ -21,12 +21,17 @@ def check(job: Submission, options: Options, beam_version: str, runner_version: 
 
     ``runner_version`` is that of the job server's jar where it can be told.
     """
-    faults = [_runner(job, options), _beam(job, beam_version, runner_version)]
-    if faults[0] is None:
-        faults += [fault(job, options) for fault in _OF_RUNNER[job.runner]]
-    found = [fault for fault in faults if fault]
+    found = faults(job, options, beam_version, runner_version)
     if found:
         raise ConfigInvalid(found[0] if len(found) == 1 else "\n  " + "\n  ".join(found))
+
+
+def faults(job: Submission, options: Options, beam_version: str, runner_version: str | None) -> list[str]:
+    """The reasons of `check`."""
+    found = [_runner(job, options), _beam(job, beam_version, runner_version)]
+    if found[0] is None:
+        found += [fault(job, options) for fault in _OF_RUNNER[job.runner]]
+    return [fault for fault in found if fault]
 
 
 def version(text: str) -> tuple[int, ...]:

@@ -27,7 +27,8 @@ from transformers import Qwen3VLConfig, Qwen3VLForConditionalGeneration
 
 from tests.benchmarks.roofline import Rates, Work, ceiling, measure, seconds, settle
 from transforms.captioner.api import CaptionerOptions, Sampling
-from transforms.captioner.checkpoint import TINY, Checkpoint
+from transforms.captioner.checkpoint import Checkpoint
+from transforms.captioner.directory import TINY
 from transforms.captioner.engine.build import build
 from transforms.captioner.engine.engine import Engine
 from transforms.captioner.engine.jobs import Job

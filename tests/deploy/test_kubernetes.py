@@ -25,7 +25,8 @@ CONTAINER_KEYS = {
     "args", "command", "env", "image", "livenessProbe", "name", "ports", "resources", "securityContext", "volumeMounts",
 }  # fmt: skip
 POD_KEYS = {
-    "automountServiceAccountToken", "containers", "nodeSelector", "restartPolicy", "tolerations", "volumes",
+    "automountServiceAccountToken", "containers", "enableServiceLinks", "nodeSelector", "restartPolicy", "tolerations",
+    "volumes",
 }  # fmt: skip
 
 

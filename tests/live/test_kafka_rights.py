@@ -1,5 +1,6 @@
 """A user without rights is told which one is missing; with those of docs/deploying.md the job runs."""
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,7 +17,8 @@ pytestmark = pytest.mark.broker
 
 NAMES = {"uploads": "uploads", "captions": "captions", "dead": "dead", "audit": "audit"}
 DOC = Path(__file__).parents[2] / "docs" / "deploying.md"
-JAAS = 'org.apache.kafka.common.security.plain.PlainLoginModule required "user_shop"="5ecret" "user_careful"="5ecret";'
+USERS = " ".join(f'"user_{name}"="5ecret"' for name in ("shop", "careful", "checked"))
+JAAS = f"org.apache.kafka.common.security.plain.PlainLoginModule required {USERS};"
 SETTINGS = {
     "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
     "super.users": "User:ANONYMOUS",  # the tests themselves, without a password
@@ -34,9 +36,15 @@ def broker(kafka: LocalKafka) -> Iterator[LocalKafka]:
         yield made
 
 
-def allow(broker: LocalKafka, topic: str, *operations: ACLOperation, user: str = "shop") -> None:
+def allow(
+    broker: LocalKafka,
+    name: str,
+    *operations: ACLOperation,
+    user: str = "shop",
+    kind: ResourceType = ResourceType.TOPIC,
+) -> None:
     client = admin(KafkaOptions(broker.bootstrap_servers))
-    pattern = ResourcePattern(ResourceType.TOPIC, topic)
+    pattern = ResourcePattern(kind, name)
     client.create_acls([ACL(f"User:{user}", "*", what, ACLPermissionType.ALLOW, pattern) for what in operations])
     client.close()
 
@@ -88,3 +96,68 @@ def test_the_documented_rights_are_enough(broker: LocalKafka, replay: Callable[.
         for topic in names.replace("dead letters", "dead").split(", "):
             allow(broker, topic, *(ACLOperation[what.upper()] for what in rows[names].split(", ")), user="careful")
     assert replay("careful")[0] == 0
+
+
+def test_the_check_tells_rights_without_using_them(
+    broker: LocalKafka, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.commands.check.SECONDS", 120.0)
+    (tmp_path / "password").write_text("5ecret")
+    arguments = [
+        *(
+            "check",
+            "run",
+            "--bootstrap-servers",
+            broker.address_of("SASL"),
+            "--topic",
+            "uploads",
+            "--group",
+            "g",
+            "--json",
+        ),
+        *("--captions-topic", "captions", "--dead-letters-topic", "dead", "--audit-topic", "audit"),
+        *(
+            "--kafka-security-protocol",
+            "SASL_PLAINTEXT",
+            "--kafka-sasl-mechanism",
+            "PLAIN",
+            "--kafka-username",
+            "checked",
+        ),
+        *("--kafka-password", f"file:{tmp_path / 'password'}", "--checkpoint-dir", str(tmp_path)),
+        *("--captioner", "fake", "--prompts", "tiny"),
+    ]
+
+    def check() -> tuple[int, dict[str, list[str]]]:
+        code = main(arguments)
+        found: dict[str, list[str]] = {}
+        for line in map(json.loads, capsys.readouterr().out.splitlines()):
+            found.setdefault(line["what"], []).append(f"{line['level']}: {line['found']}")
+        return code, found
+
+    code, found = check()
+    assert code == 1
+    for topic in NAMES.values():
+        assert found[f"topic {topic}"] == ["fail: does not exist, or this user may not see it"]
+    for topic in NAMES.values():
+        allow(broker, topic, ACLOperation.DESCRIBE, user="checked")
+    code, found = check()
+    assert code == 1
+    assert "warn: its settings are not told to this user" in found["topic uploads"]
+    assert found["rights"] == [
+        "fail: this user may not read topic `uploads`",
+        *(f"fail: this user may not write topic `{topic}`" for topic in ("captions", "dead", "audit")),
+    ]
+    assert "events" not in found
+    allow(broker, "uploads", ACLOperation.READ, ACLOperation.DESCRIBE_CONFIGS, user="checked")
+    for topic in ("captions", "dead", "audit"):
+        allow(broker, topic, ACLOperation.WRITE, ACLOperation.DESCRIBE_CONFIGS, user="checked")
+    code, found = check()
+    assert code == 1
+    assert found["rights"] == ["ok: enough on all 4 topics"]
+    assert found["group g"] == ["fail: this user may not use it (`GroupAuthorizationFailedError`)"]
+    allow(broker, "g", ACLOperation.READ, user="checked", kind=ResourceType.GROUP)
+    code, found = check()
+    assert code == 0, found
+    assert found["group g"][0].startswith("ok: has no offsets")
+    assert found["events"] == ["ok: the newest of 1 partition can be decoded"]

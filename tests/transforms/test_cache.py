@@ -14,7 +14,7 @@ import pytest
 import redis
 from data import samples
 from data.desk_rig import COPY, LEADER, captions, library, only, picture, rig
-from redis_server import RedisServer
+from data.redis_server import RedisServer
 
 from transforms.cache import CacheOptions, RedisCache, cache_for, require_client
 from transforms.captioner.api import RenderedPrompt

@@ -209,6 +209,11 @@ class CaptionerOptions:
         return self.device != "cpu" if self.own_process is None else self.own_process
 
     @property
+    def has_checkpoint(self) -> bool:
+        """Whether ``model`` names a checkpoint that is loaded, and not a server's or a plugin's own business."""
+        return self.kind in ("engine", "huggingface")
+
+    @property
     def precision(self) -> str:
         """The dtype of the weights."""
         return self.dtype or ("float32" if self.device == "cpu" else "bfloat16")

@@ -1,21 +1,23 @@
 """What a checkpoint's weight files hold, by their headers, and whether there is room for it. Nothing is loaded here.
 
-So a model that cannot be used is refused in a second, and not after seventeen gigabytes were read.
+So a model that cannot be used is refused in a second, and not after seventeen gigabytes were read. No torch here.
 """
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 
-import torch
 from safetensors import SafetensorError, safe_open
 
 from transforms.captioner.memory import GIB, free_memory
 from transforms.errors import ModelUnavailable
 
 SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
+BYTES = {"float32": 4, "bfloat16": 2}
+"""Of one number."""
 Shapes = Mapping[str, tuple[int, ...]]
 
 
@@ -27,7 +29,7 @@ def read_shapes(directory: Path, model: str) -> Shapes:
         if not path.is_file():
             raise ModelUnavailable(f"model `{model}` lacks `{name}`, which its index names; fetch the checkpoint again")
         try:
-            with safe_open(path, "pt") as file:
+            with safe_open(path, "np") as file:
                 shapes |= {key: tuple(file.get_slice(key).get_shape()) for key in file.keys()}  # noqa: SIM118
         except (SafetensorError, OSError) as error:
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
@@ -47,17 +49,21 @@ def require_shapes(shapes: Shapes, expected: Shapes, model: str) -> None:
         )
 
 
-def require_room(shapes: Shapes, dtype: torch.dtype, device: str, model: str) -> None:
+def weight_bytes(shapes: Shapes, precision: str) -> int:
+    """Memory that the weights take as ``float32`` or ``bfloat16``."""
+    return sum(map(math.prod, shapes.values())) * BYTES[precision]
+
+
+def require_room(shapes: Shapes, precision: str, device: str, model: str) -> None:
     """Raise `ModelUnavailable` when the weights alone are more than there is."""
-    needed = sum(torch.Size(shape).numel() for shape in shapes.values()) * dtype.itemsize
-    smaller = ", or --dtype bfloat16" if dtype.itemsize > torch.bfloat16.itemsize else ""
+    needed = weight_bytes(shapes, precision)
+    smaller = "" if precision == "bfloat16" else ", or --dtype bfloat16"
     for place in dict.fromkeys(("cpu", device)):  # they pass through the machine's memory on their way to a card
         free = free_memory(place)
         if free is not None and needed > free:
             larger = "take a machine with more memory" if place == "cpu" else "free the card or take a larger one"
-            name = str(dtype).removeprefix("torch.")
             raise ModelUnavailable(
-                f"model `{model}` needs `{needed / GIB:.1f}` GiB for its weights in {name}, and `{place}` has "
+                f"model `{model}` needs `{needed / GIB:.1f}` GiB for its weights in {precision}, and `{place}` has "
                 f"{free / GIB:.1f} free; {larger}{smaller}"
             )
 

@@ -153,7 +153,7 @@ def test_a_missing_model_is_not_looked_for_on_the_network(model, network):
 
 
 def test_a_hub_id_is_downloaded_only_when_allowed_and_recorded_by_commit(checkpoint, monkeypatch):
-    from transforms.captioner import checkpoint as module
+    import huggingface_hub
 
     asked = []
 
@@ -161,7 +161,7 @@ def test_a_hub_id_is_downloaded_only_when_allowed_and_recorded_by_commit(checkpo
         asked.append((model, revision, local_files_only))
         return str(checkpoint)
 
-    monkeypatch.setattr(module, "snapshot_download", snapshot)
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot)
     captioner = create(CaptionerOptions(model="qwen/tiny", revision="main", download=True))
     captioner.close()
     assert (captioner.info.model, captioner.info.revision) == ("qwen/tiny", checkpoint.name)

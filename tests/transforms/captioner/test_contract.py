@@ -16,7 +16,7 @@ from PIL import Image
 
 from transforms.captioner.api import CaptionerOptions, CaptionRequest, Sampling
 from transforms.captioner.chat import Chat
-from transforms.captioner.checkpoint import TINY
+from transforms.captioner.directory import TINY
 from transforms.captioner.load import create
 from transforms.captioner.prompts import Library
 from transforms.captioner.tiny.products import HELD_OUT, Spec, caption, render

@@ -97,7 +97,7 @@ def test_too_little_memory_is_told_before_anything_is_read(
 def test_a_card_that_is_too_small(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(weights, "free_memory", lambda place: 64 * GIB if place == "cpu" else 11 * GIB)
     with pytest.raises(ModelUnavailable, match=r"and `cuda` has 11\.0 free; free the card or take a larger one$"):
-        weights.require_room(expected(), torch.bfloat16, "cuda", "qwen")
+        weights.require_room(expected(), "bfloat16", "cuda", "qwen")
 
 
 def drop_a_shard(directory: Path) -> None:

@@ -19,7 +19,8 @@ from data.engine_world import EN, ZH
 from PIL import Image
 
 from transforms.captioner.api import CaptionerOptions, CaptionRequest, Generation, RenderedPrompt
-from transforms.captioner.checkpoint import TINY, load_checkpoint
+from transforms.captioner.checkpoint import load_checkpoint
+from transforms.captioner.directory import TINY
 from transforms.captioner.engine.captioner import EngineCaptioner
 from transforms.captioner.engine.steps import Joining
 from transforms.captioner.images import decode_rgb

@@ -1,0 +1,41 @@
+"""Reads the newest upload of some partitions: whether the job can decode what producers write."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from pipeline.check.finding import Finding, ok, warn
+from pipeline.check.plan import Plan
+from pipeline.kafka.connection import KafkaOptions
+from pipeline.kafka.offsets import Broker
+from pipeline.kafka.span import Span, read_span
+from transforms.decode import DecodeEvent
+from transforms.errors import InputError
+
+WHAT = "events"
+MOST = 4
+"""Partitions that are looked into."""
+
+
+def event_findings(reader: Any, plan: Plan, kafka: KafkaOptions, broker: Broker) -> Iterator[Finding]:
+    """One finding; ``reader`` is a consumer."""
+    filled = [place for place in broker.places if broker.last[place] > broker.first[place]]
+    decode = DecodeEvent(plan.config.uploads_wire, plan.config.prompts)
+    read = 0
+    for place in filled[:MOST]:
+        last = broker.last[place]
+        for record in read_span(reader, Span(place.topic, place.partition, last - 1, last), kafka):
+            read += 1
+            try:
+                decode(record)
+            except InputError as error:
+                found, _, remedy = error.message.partition("; ")
+                yield warn(
+                    WHAT, f"the newest upload, `{record.coordinates()}`, would be a dead letter: {found}", remedy
+                )
+                return
+    if read:
+        yield ok(WHAT, f"the newest of {read} partition{'s' * (read > 1)} can be decoded")
+    else:
+        yield ok(WHAT, "there are none yet")

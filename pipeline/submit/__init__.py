@@ -1,0 +1,1 @@
+"""``captionstream submit``: upload events from pictures."""
