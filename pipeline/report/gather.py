@@ -61,7 +61,7 @@ class Gathering:
         if value is None:
             return
         source = value["source"]
-        self.letters.captioned(f"{source['topic']}/{source['partition']}/{source['offset']}")
+        self.letters.captioned(f"{source['topic']}/{source['partition']}/{source['offset']}", value["image_id"])
         if self.captions.add(value):
             self.samples.add_caption(value)
             self.timeline.add(REUSED if value["origin"] == "REUSED" else GENERATED, record.timestamp_ms)

@@ -15,6 +15,10 @@ from transforms.errors import InputError
 from transforms.values import KafkaRecord
 
 
+_Upload = tuple[str, bytes | None]
+"""Coordinates and key: a topic that is made anew has the same coordinates again."""
+
+
 class _Kept(NamedTuple):
     """Of one upload: about 300 bytes."""
 
@@ -55,9 +59,8 @@ class LetterFigures:
     """Letters of an upload that has a newer one."""
     foreign: int = 0
     """Records without our headers."""
-    _kept: dict[str, _Kept] = field(default_factory=dict)
-    """By the upload's coordinates."""
-    _captioned: set[str] = field(default_factory=set)
+    _kept: dict[_Upload, _Kept] = field(default_factory=dict)
+    _captioned: set[_Upload] = field(default_factory=set)
     _examples: dict[str, str] = field(default_factory=dict)
 
     def add(self, record: KafkaRecord, window: Window) -> Letter | None:
@@ -68,20 +71,21 @@ class LetterFigures:
             return None
         if not window.holds(failed_at(record)):
             return None
-        origin, rank = str(letter.origin), (letter.attempt, *letter.place)
-        held = self._kept.get(origin)
+        upload, rank = (str(letter.origin), letter.key), (letter.attempt, *letter.place)
+        held = self._kept.get(upload)
         self.superseded += held is not None
         if held is not None and held.rank > rank:
             return None
-        self._kept[origin] = _Kept(rank, _failed(record), letter.code, letter.stage, letter.is_retryable)
+        self._kept[upload] = _Kept(rank, _failed(record), letter.code, letter.stage, letter.is_retryable)
         if letter.code not in self._examples:
             self._examples[letter.code] = header(record, f"{CONNECT}exception.message")[:MAX_MESSAGE]
         return letter
 
-    def captioned(self, source: str) -> None:
-        """Tell of a caption, by its upload's coordinates."""
-        if source in self._kept:
-            self._captioned.add(source)
+    def captioned(self, source: str, image_id: str) -> None:
+        """Tell of a caption, by its upload's coordinates and key."""
+        upload = source, image_id.encode(errors="surrogateescape")
+        if upload in self._kept:
+            self._captioned.add(upload)
 
     @property
     def uploads(self) -> int:
@@ -95,13 +99,13 @@ class LetterFigures:
 
     def failed_times(self) -> list[int]:
         """When those without a caption failed, milliseconds since the epoch, as far as their letters say."""
-        lost = (kept.failed_ms for origin, kept in self._kept.items() if origin not in self._captioned)
+        lost = (kept.failed_ms for upload, kept in self._kept.items() if upload not in self._captioned)
         return [failed_ms for failed_ms in lost if failed_ms is not None]
 
     def by_code(self) -> list[Code]:
         """The most frequent first."""
         counts: Counter[str] = Counter(kept.code for kept in self._kept.values())
-        captioned: Counter[str] = Counter(self._kept[origin].code for origin in self._captioned)
+        captioned: Counter[str] = Counter(self._kept[upload].code for upload in self._captioned)
         retryable: Counter[str] = Counter(kept.code for kept in self._kept.values() if kept.is_retryable)
         redriven: Counter[str] = Counter(kept.code for kept in self._kept.values() if kept.rank[0])
         stages: dict[str, Counter[str]] = {}

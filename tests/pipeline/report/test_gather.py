@@ -108,6 +108,15 @@ def test_the_caption_wins_over_the_letter_of_its_upload() -> None:
     assert found.failure_rate == 0.5
 
 
+def test_uploads_of_a_topic_that_was_made_anew_are_others() -> None:
+    world = World()
+    world.letter("img-old", ImageMissing("gone"), 0, at=1)
+    world.letter("img-new", ImageMissing("gone"), 0, at=2)
+    world.caption("img-else", 0, at=3)
+    letters = gathered(world).letters
+    assert (letters.uploads, letters.lost, letters.superseded) == (2, 2, 0)
+
+
 def test_codes_come_with_what_to_do(world: World) -> None:
     world.letter("img-4", CaptionRejected("`3` answers were refused"), 4, at=9, stage="Caption image")
     report = report_of(gathered(world))
