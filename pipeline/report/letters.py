@@ -14,7 +14,6 @@ from transforms.dead_letter import CONNECT, MAX_MESSAGE, TIME
 from transforms.errors import InputError
 from transforms.values import KafkaRecord
 
-
 _Upload = tuple[str, bytes | None]
 """Coordinates and key: a topic that is made anew has the same coordinates again."""
 
