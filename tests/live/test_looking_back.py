@@ -315,3 +315,19 @@ def test_audit_of_a_dead_letter_and_of_a_withdrawal(command: Callable[..., str],
     assert never.index(" upload ") < never.index("answer 1 in en: REJECTED")
     gone = " ".join(command("audit", "--image", "del").split())
     assert "withdrawal: the image's captions are withdrawn" in gone
+
+
+def test_an_audit_without_texts_still_proves_what_was_published(
+    kafka: LocalKafka, topics: Callable[..., dict[str, str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    shop = Scene(kafka.bootstrap_servers, topics({"uploads": 1, "captions": 1, "dead": 1, "audit": 1}))
+    shop.upload({"image_id": "tel", "image": TEL, "languages": ["en"]})
+    inflight.preload(CAPTIONER, Inflight(FakeCaptioner(script=script)))
+    shop.run(captioner=CAPTIONER, audit_texts="none")
+    ((audit,), (caption,)) = shop.audits(), shop.captions()
+    assert (audit["text"], audit["verdict"]) == ("", "REDACTED")
+    assert audit["text_sha256"] == hashlib.sha256(caption["texts"][0]["caption"].encode()).hexdigest()
+    assert main(["audit", *shop.told(), "--image", "tel"]) == 0
+    said = capsys.readouterr().out
+    assert f"not kept (--audit-texts), sha256 {audit['text_sha256']}" in said
+    assert said.endswith("every published text has its audit record\n")

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from pipeline.cli import main
+from pipeline.cli import main, parse
 from pipeline.commands import kafka
+from pipeline.commands.shared import job_config
 from pipeline.kafka.connection import KafkaOptions
 
 
@@ -58,3 +59,10 @@ def test_a_dead_broker_is_one_line(
         "captionstream: broker_unreachable: no broker at `127.0.0.1:1` answered in 1 s"
     )
     assert time.monotonic() - started < 60
+
+
+def test_which_texts_are_kept_reaches_the_job() -> None:
+    for texts in ("all", "unpublished", "none"):
+        config = job_config(parse(["replay", "--audit-texts", texts]))
+        assert (config.audit_texts, config.audit().texts) == (texts, texts)
+    assert job_config(parse(["replay"])).audit_texts == "all"
