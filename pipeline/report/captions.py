@@ -35,6 +35,8 @@ class CaptionFigures:
     merchants: Tally = field(default_factory=Tally)
     models: Tally = field(default_factory=Tally)
     """Name and revision."""
+    moderated: Tally = field(default_factory=Tally)
+    """Verdicts on pictures that were to be moderated."""
     flags: Tally = field(default_factory=Tally)
     latency: Spread = field(default_factory=Spread)
     """From upload to caption, by the upload's own time; replayed ones aside."""
@@ -51,6 +53,8 @@ class CaptionFigures:
         self.captions += 1
         self.reused += is_reused
         self.tasks.add(value["task"])
+        if value["task"] == "MODERATE":
+            self.moderated.add(value["moderation_verdict"])
         self.categories.add(value["category"])
         self.merchants.add(value["merchant"])
         self.models.add(f"{value['model']} {value['model_revision']}".strip())

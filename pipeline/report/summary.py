@@ -28,6 +28,7 @@ def as_json(report: Report) -> dict[str, Any]:
         "flags": _counts(captions.flags),
         "audit_disagreement": captions.disagreement,
         "by_task": _counts(captions.tasks),
+        "by_moderation_verdict": _counts(captions.moderated),
         "by_language": _counts(captions.languages),
         "by_category": _counts(captions.categories),
         "by_merchant": _counts(captions.merchants),

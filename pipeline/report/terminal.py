@@ -86,8 +86,10 @@ def _tables(report: Report) -> Iterable[Table]:
 def names(report: Report) -> list[tuple[str, Tally]]:
     """What captions are counted by."""
     captions = report.found.captions
+    moderated = [("moderation verdict", captions.moderated)] if captions.moderated.total() else []
     return [
         ("task", captions.tasks),
+        *moderated,
         ("language of texts", captions.languages),
         ("category", captions.categories),
         ("merchant", captions.merchants),

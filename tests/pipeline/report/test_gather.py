@@ -11,7 +11,7 @@ from pipeline.report.summary import as_json
 from pipeline.report.terminal import tables
 from pipeline.report.window import Window
 from transforms.errors import CaptionRejected, ImageMissing, ImageUnreadable
-from transforms.values import Task
+from transforms.values import Moderation, ModerationVerdict, Reason, Task
 
 
 @pytest.fixture
@@ -180,6 +180,21 @@ def test_flags_and_other_tasks_are_counted() -> None:
     assert captions.tasks.largest() == [("DESCRIBE", 3), ("INDEX", 1)]
     assert captions.flags.largest() == [("audited", 2), ("placeholder", 2), ("audit_disagrees", 1)]
     assert captions.disagreement == 0.5
+
+
+def test_verdicts_on_moderated_pictures_are_counted() -> None:
+    world = World()
+    grave = Moderation(ModerationVerdict.VIOLATION, (Reason.WEAPON,), ())
+    world.caption("img-0", 0, at=1, task=Task.MODERATE, changes={"moderation": grave})
+    world.caption(
+        "img-1", 1, at=2, task=Task.MODERATE, changes={"moderation": Moderation(ModerationVerdict.SAFE, (), ())}
+    )
+    world.caption("img-2", 2, at=3)
+    assert as_json(report_of(gathered(world)))["by_moderation_verdict"] == {"SAFE": 1, "VIOLATION": 1}
+    assert "by moderation verdict" in tables(report_of(gathered(world)))
+    plain = World()
+    plain.caption("img-2")
+    assert "moderation" not in tables(report_of(gathered(plain)))
 
 
 def test_the_timeline_has_captions_and_failures(world: World) -> None:
