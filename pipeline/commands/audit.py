@@ -24,7 +24,13 @@ It says, too, whether every text that was published has its audit record. With -
 
 def add(commands: Any) -> None:
     """Declare its options."""
-    audit = add_command(commands, "audit", "the story of one image: every request, answer and verdict", _EXAMPLE)
+    audit = add_command(
+        commands,
+        "audit",
+        "the story of one image: every request, answer and verdict",
+        _EXAMPLE,
+        "it failed, or found nothing",
+    )
     audit.add_argument("--image", metavar="ID", required=True, help="image id")
     audit.add_argument("--json", action="store_true", help="print one JSON object for everything that happened")
     add_window(audit)

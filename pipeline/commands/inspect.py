@@ -25,7 +25,9 @@ Pictures are shown as size, format and hash. An address is shown without its que
 
 def add(commands: Any) -> None:
     """Declare its options."""
-    inspect = add_command(commands, "inspect", "one record decoded, and the history of its image", _EXAMPLE)
+    inspect = add_command(
+        commands, "inspect", "one record decoded, and the history of its image", _EXAMPLE, "it failed, or found nothing"
+    )
     which = inspect.add_mutually_exclusive_group(required=True)
     which.add_argument("--image", metavar="ID", help="image id")
     which.add_argument(

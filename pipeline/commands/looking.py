@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from pipeline.commands.duration import milliseconds
-from pipeline.commands.shared import wire_format
+from pipeline.commands.shared import add_upload_format, wire_format
 
 if TYPE_CHECKING:
     from pipeline.inspect.topics import Topics
@@ -28,12 +28,7 @@ def add_read_topics(command: argparse.ArgumentParser, uploads: str) -> Any:
     group.add_argument("--captions-topic", default="image-captions", help="where captions are")
     group.add_argument("--dead-letters-topic", default="image-captions-dead-letters", help="where dead letters are")
     group.add_argument("--audit-topic", default="image-captions-audit", help="where every answer of the model is")
-    group.add_argument(
-        "--upload-format", choices=("avro", "confluent"), default="avro", help="bare Avro, or behind a schema id"
-    )
-    group.add_argument(
-        "--schema-id", action="append", default=[], metavar="ID=FILE", help="of a Confluent schema id; repeatable"
-    )
+    add_upload_format(group)
     return group
 
 
