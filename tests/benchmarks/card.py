@@ -31,9 +31,9 @@ from transforms.captioner.checkpoint import TINY, Checkpoint
 from transforms.captioner.engine.build import build
 from transforms.captioner.engine.engine import Engine
 from transforms.captioner.engine.jobs import Job
+from transforms.captioner.engine.packed import Joining
 from transforms.captioner.engine.rows import Row as Tokens
 from transforms.captioner.engine.rows import lay_out
-from transforms.captioner.engine.steps import Joining
 from transforms.captioner.patches import Patches, PatchRule
 from transforms.captioner.reference import Reference, Row
 

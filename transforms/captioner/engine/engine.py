@@ -14,8 +14,9 @@ from transforms.captioner.engine.choosing import choose
 from transforms.captioner.engine.fair import FairQueue
 from transforms.captioner.engine.fatal import is_fatal
 from transforms.captioner.engine.jobs import Answer, Counters, Job
+from transforms.captioner.engine.packed import Joining
 from transforms.captioner.engine.recorded import Decode
-from transforms.captioner.engine.steps import Joining, Steps
+from transforms.captioner.engine.steps import Steps
 from transforms.captioner.engine.transfer import Download
 
 ROUND = 2048

@@ -21,7 +21,7 @@ from PIL import Image
 from transforms.captioner.api import CaptionerOptions, CaptionRequest, Generation, RenderedPrompt
 from transforms.captioner.checkpoint import TINY, load_checkpoint
 from transforms.captioner.engine.captioner import EngineCaptioner
-from transforms.captioner.engine.steps import Joining
+from transforms.captioner.engine.packed import Joining
 from transforms.captioner.images import decode_rgb
 from transforms.captioner.load import create
 from transforms.captioner.patches import PatchRule, patchify
