@@ -189,7 +189,7 @@ def main(options: argparse.Namespace) -> dict[str, Any]:
     static = {side: stock.rates(asks[side]) for side in options.sides}
     compared = asks[options.sides[0]][: min(COMPARED, options.in_flight)]
     first = stock.first(compared)
-    text_tokens = max(64, BEFORE + AFTER + options.answer)
+    text_tokens = BEFORE + AFTER + max(AGREED, options.answer)
     loading = CaptionerOptions(
         slots=options.in_flight,
         device=options.device,

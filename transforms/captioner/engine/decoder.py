@@ -65,7 +65,7 @@ class Decoder:
             x, seen = x[rows], seen[rows]
         x = weights.out.add_to(x, seen)
         gate, up = weights.gate_up(normalised(x, self.eps)).chunk(2, -1)
-        return weights.down.add_to(x, F.silu(gate).mul_(up))
+        return weights.down.add_to(x, F.silu(gate, inplace=True).mul_(up))
 
     def logits(self, x: torch.Tensor) -> torch.Tensor:
         """Scores of every token of the vocabulary, [tokens, vocabulary]."""

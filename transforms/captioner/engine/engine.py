@@ -177,6 +177,8 @@ class Engine:
     # Growing
 
     def _decode(self) -> None:
+        if not self._lag:
+            self._close_gaps()
         grown = [(slot, slot, job, answer) for slot, (job, answer) in self._active.items()]
         # The newest token is not among those that a slot holds.
         length = max(answer.prompt + answer.computed for *_, answer in grown)
@@ -194,6 +196,13 @@ class Engine:
         self._accept(step)
         self.counters.decode_steps += 1
         self.counters.decode_slots += len(grown)
+
+    def _close_gaps(self) -> None:
+        """A step computes all slots up to the highest in use; moving that one costs less than computing a free one."""
+        while (highest := max(self._active)) >= len(self._active):
+            job, answer = self._active.pop(highest)
+            answer.slot = self.slots.move_down(highest, answer.prompt + answer.computed)
+            self._active[answer.slot] = job, answer
 
     def _choose(self, logits: torch.Tensor, grown: list[tuple[int, int, Job, Answer]]) -> tuple[torch.Tensor, _Step]:
         draws = {row: Draw(answer.sampling, answer.computed) for row, _, _, answer in grown if answer.sampling}

@@ -20,14 +20,11 @@ class Slots:
         held = torch.zeros(layers, 2, slots * key_heads, length, width, device=device, dtype=dtype)
         self.keys, self.values = held[:, 0], held[:, 1]
         """Of each layer, [slots * key heads, length, width]."""
-        self.tokens = torch.zeros(slots, dtype=torch.long, device=device)
-        """The newest token of each, not yet computed."""
-        self.lengths = torch.zeros(slots, dtype=torch.long, device=device)
-        """Tokens that each holds."""
-        self.shifts = torch.zeros(slots, dtype=torch.long, device=device)
-        """Position of the newest token minus its index."""
-        self.steps = torch.zeros(slots, dtype=torch.long, device=device)
-        """1 where an answer grows, else 0."""
+        self._held = held.view(layers, 2, slots, key_heads, length, width)
+        self._state = torch.zeros(4, slots, dtype=torch.long, device=device)
+        self.tokens, self.shifts, self.lengths, self.steps = self._state.unbind(0)
+        """Of each slot: the newest token, not yet computed; its position minus its index; how many tokens the slot
+        holds; by how many it grows, 1 or 0."""
         self._written = held.view(layers, -1, width).unbind(0)
         lines = torch.arange(2 * slots * key_heads, device=device) * length
         self._lines = lines.view(2, slots, key_heads).transpose(0, 1).flatten(1)
@@ -60,9 +57,16 @@ class Slots:
             return
         for slot in slots:
             heapq.heappush(self._free, slot)
-        gone = upload(slots, self.lengths.device)
-        self.lengths[gone] = 0
-        self.steps[gone] = 0
+        self._state[2:, upload(slots, self._state.device)] = 0
+
+    def move_down(self, slot: int, length: int) -> int:
+        """What a slot holds, ``length`` tokens at most, goes to the lowest free one, which must be below it."""
+        lower = self.take()
+        self._held[:, :, lower, :, :length] = self._held[:, :, slot, :, :length]
+        self._state[:, lower] = self._state[:, slot]
+        self._state[2:, slot] = 0
+        heapq.heappush(self._free, slot)
+        return lower
 
     def places(self, slots: torch.Tensor, indices: torch.Tensor) -> torch.Tensor:
         """Lines of a layer for keys and values of tokens ``indices`` of ``slots``, both of shape (n,)."""
