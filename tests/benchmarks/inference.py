@@ -1,6 +1,6 @@
 """Find duplicate and Caption image with the engine, beside Beam's RunInference with stock `generate()`.
 
-    python -m tests.benchmarks.inference [--uploads 400] [--copies 0.3] [--pairs 5] [--natural] [--fingerprints]
+    python -m tests.benchmarks.inference [--uploads 800] [--copies 0.3] [--pairs 5] [--natural] [--fingerprints]
 
 The same pictures (PNGs of rendered products, 64 to 96 pixels) with the tiny model, both on the embedded runner, in turn
 in one process: CPU time, the median of alternating pairs. RunInference batches 8 to 32 elements and gets the same
@@ -8,6 +8,7 @@ patches and tokens. Each answer has 8 to 64 tokens, drawn by its picture, on bot
 ended it, and the review has nothing cut off to refuse: it would have it said again. With `--natural` the model ends it,
 after 8 tokens on average. Near-copies are the picture saved again as JPEG, for another upload of the same merchant.
 Ours gets what the stages before it hand on; with `--fingerprints` it also decodes each picture once more for that.
+To build and start the two stages takes this runner 0.13 s a run, whatever the number of uploads.
 """
 
 from __future__ import annotations
@@ -249,7 +250,7 @@ def main(uploads: int, copies: float, pairs: int, natural: bool, fingerprints: b
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="The engine in the pipeline beside RunInference")
-    parser.add_argument("--uploads", type=int, default=400)
+    parser.add_argument("--uploads", type=int, default=800)
     parser.add_argument("--copies", type=float, default=0.0)
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--natural", action="store_true", help="answers end where the model ends them")
