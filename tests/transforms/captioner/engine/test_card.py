@@ -1,4 +1,4 @@
-"""The benchmark for a card runs on a bare machine: its figures mean little here, but its comparison does."""
+"""The benchmark for a card runs on a machine that has nothing else, and no card."""
 
 import json
 import os
@@ -19,10 +19,10 @@ print(__import__("json").dumps(card.main(card.parsed(sys.argv[1:]))))
 
 
 def test_the_card_benchmark_needs_torch_transformers_and_pillow_only() -> None:
-    asked = ["--small", "--device", "cpu", "--sides", "64", "--requests", "8", "--in-flight", "4", "--answer", "8"]
+    asked = "--small --device cpu --sides 64 96 --requests 10 --in-flight 4 --answer 8"
     root = Path(__file__).parents[4]
     run = subprocess.run(
-        [sys.executable, "-c", _RUN, *asked],
+        [sys.executable, "-c", _RUN, *asked.split(" ")],
         cwd=root,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True,
@@ -31,8 +31,11 @@ def test_the_card_benchmark_needs_torch_transformers_and_pillow_only() -> None:
     )
     assert run.returncode == 0, run.stderr[-2000:]
     told = json.loads(run.stdout.splitlines()[-1])
+    # With the bundled model's shapes, in float32: so logits and tokens are the stock model's.
+    assert told["logits_largest_difference_of_their_deviation"] < 1e-4
     assert told["first_tokens_equal"] == "64 of 64"
-    assert told["logits_largest_difference_of_their_deviation"] < 1e-3
-    (side,) = told["by_side"].values()
-    assert min(side["images_per_s"], side["ceiling_images_per_s"], side["generate_images_per_s"]["8"]) > 0
-    assert side["of_the_ceiling"] < 1
+    assert list(told["by_side"]) == ["64", "96"]
+    for side in told["by_side"].values():
+        assert 0 < side["of_the_ceiling"] < 1
+        assert side["step_of_its_limit"] > 1
+        assert list(side["generate_images_per_s"]) == ["8"]
