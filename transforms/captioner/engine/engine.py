@@ -106,6 +106,8 @@ class Engine:
         if self._active:
             self._decode()
         self._look()
+        if not self._unseen:  # an answer whose token is under way stays where it is
+            self._close_gaps()
         done, self._done = self._done, []
         return done
 
@@ -177,8 +179,6 @@ class Engine:
     # Growing
 
     def _decode(self) -> None:
-        if not self._lag:
-            self._close_gaps()
         grown = [(slot, slot, job, answer) for slot, (job, answer) in self._active.items()]
         # The newest token is not among those that a slot holds.
         length = max(answer.prompt + answer.computed for *_, answer in grown)
@@ -199,7 +199,7 @@ class Engine:
 
     def _close_gaps(self) -> None:
         """A step computes all slots up to the highest in use; moving that one costs less than computing a free one."""
-        while (highest := max(self._active)) >= len(self._active):
+        while (highest := max(self._active, default=-1)) >= len(self._active):
             job, answer = self._active.pop(highest)
             answer.slot = self.slots.move_down(highest, answer.prompt + answer.computed)
             self._active[answer.slot] = job, answer
