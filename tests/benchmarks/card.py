@@ -32,9 +32,9 @@ from transforms.captioner.directory import TINY
 from transforms.captioner.engine.build import build
 from transforms.captioner.engine.engine import Engine
 from transforms.captioner.engine.jobs import Job
+from transforms.captioner.engine.packed import Joining
 from transforms.captioner.engine.rows import Row as Tokens
 from transforms.captioner.engine.rows import lay_out
-from transforms.captioner.engine.steps import Joining
 from transforms.captioner.patches import Patches, PatchRule
 from transforms.captioner.reference import Reference, Row
 
@@ -190,7 +190,7 @@ def main(options: argparse.Namespace) -> dict[str, Any]:
     static = {side: stock.rates(asks[side]) for side in options.sides}
     compared = asks[options.sides[0]][: min(COMPARED, options.in_flight)]
     first = stock.first(compared)
-    text_tokens = max(64, BEFORE + AFTER + options.answer)
+    text_tokens = BEFORE + AFTER + max(AGREED, options.answer)
     loading = CaptionerOptions(
         slots=options.in_flight,
         device=options.device,

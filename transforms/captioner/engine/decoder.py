@@ -13,8 +13,8 @@ from transforms.captioner.engine.rotary import rotate
 
 _PIECE = 4096
 """Outputs of a linear that are widened to float32 at once."""
-Attend = Callable[[int, torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
-"""(layer, query [tokens, heads, width], key, value [tokens, key heads, width]) → [tokens, heads * width]."""
+Attend = Callable[[int, torch.Tensor], torch.Tensor]
+"""(layer, queries, keys and values [tokens, heads + 2 * key heads, width]) → [tokens, heads * width]."""
 
 
 class Layer(NamedTuple):
@@ -58,14 +58,14 @@ class Decoder:
         """
         weights = self.layers[number]
         states = weights.query_key_value(normalised(x, self.eps)).view(len(x), -1, self.width)
-        turned = normalised(states[:, : -self.key_heads], self.eps).mul_(weights.norms)
-        turned = rotate(turned, cos, sin)
-        seen = attend(number, turned[:, : self.heads], turned[:, self.heads :], states[:, -self.key_heads :])
+        turned = states[:, : -self.key_heads]
+        rotate(normalised(turned, self.eps).mul_(weights.norms), cos, sin, out=turned)
+        seen = attend(number, states)
         if rows is not None:
             x, seen = x[rows], seen[rows]
         x = weights.out.add_to(x, seen)
         gate, up = weights.gate_up(normalised(x, self.eps)).chunk(2, -1)
-        return weights.down.add_to(x, F.silu(gate).mul_(up))
+        return weights.down.add_to(x, F.silu(gate, inplace=True).mul_(up))
 
     def logits(self, x: torch.Tensor) -> torch.Tensor:
         """Scores of every token of the vocabulary, [tokens, vocabulary]."""

@@ -14,8 +14,9 @@ from transforms.captioner.engine.choosing import choose
 from transforms.captioner.engine.fair import FairQueue
 from transforms.captioner.engine.fatal import is_fatal
 from transforms.captioner.engine.jobs import Answer, Counters, Job
+from transforms.captioner.engine.packed import Joining
 from transforms.captioner.engine.recorded import Decode
-from transforms.captioner.engine.steps import Joining, Steps
+from transforms.captioner.engine.steps import Steps
 from transforms.captioner.engine.transfer import Download
 
 ROUND = 2048
@@ -105,6 +106,8 @@ class Engine:
         if self._active:
             self._decode()
         self._look()
+        if not self._unseen:  # an answer whose token is under way stays where it is
+            self._close_gaps()
         done, self._done = self._done, []
         return done
 
@@ -193,6 +196,13 @@ class Engine:
         self._accept(step)
         self.counters.decode_steps += 1
         self.counters.decode_slots += len(grown)
+
+    def _close_gaps(self) -> None:
+        """A step computes all slots up to the highest in use; moving that one costs less than computing a free one."""
+        while (highest := max(self._active, default=-1)) >= len(self._active):
+            job, answer = self._active.pop(highest)
+            answer.slot = self.slots.move_down(highest, answer.prompt + answer.computed)
+            self._active[answer.slot] = job, answer
 
     def _choose(self, logits: torch.Tensor, grown: list[tuple[int, int, Job, Answer]]) -> tuple[torch.Tensor, _Step]:
         draws = {row: Draw(answer.sampling, answer.computed) for row, _, _, answer in grown if answer.sampling}

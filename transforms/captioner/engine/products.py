@@ -1,12 +1,17 @@
 """Products with the weights of a model.
 
-On a CPU with AVX-512 through oneDNN, with weights that it has packed: half the time of MKL, which uses AVX2 on
-processors that are not Intel's (measured on an AMD EPYC: 180 to 240 against 90 to 110 GFLOP/s for 32 to 300 rows). The
-operators are those that torch's own compiler emits; where they are missing, and on a card, it is the usual product.
+On a CPU with AVX-512 through oneDNN, with weights that it has packed, where that is faster: MKL uses AVX2 on processors
+that are not Intel's. On one AMD EPYC oneDNN took half the time (180 to 240 against 90 to 110 GFLOP/s for 32 to 300
+rows); on another (Zen 4), which does 512 bits in two halves, it gains nothing and takes 10 µs longer to begin. So both
+are tried once. The operators are those that torch's own compiler emits; where they are missing, and on a card, it is the
+usual product.
 """
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+from functools import cache
 from typing import Any, Protocol
 
 import torch
@@ -14,6 +19,10 @@ import torch.nn.functional as F  # noqa: N812 - its name everywhere
 
 _ROWS = 64
 """For so many rows weights are packed; any number may be multiplied."""
+_TRIED = (32, 128, 768)
+"""Rows, inputs and outputs of the product that is tried both ways: small, for overhead counts where the model is."""
+_GAIN = 0.85
+"""Of the usual time; what gains less is not worth its own way of rounding."""
 
 
 class Product(Protocol):
@@ -102,6 +111,30 @@ def pack_linears(module: torch.nn.Module) -> None:
 
 def is_packed(like: torch.Tensor) -> bool:
     """Whether weights of this device and dtype are multiplied by oneDNN."""
+    return can_pack(like) and _gains()
+
+
+@cache
+@torch.inference_mode()
+def _gains() -> bool:
+    rows, width, out = _TRIED
+    x, matrix = torch.ones(rows, width), torch.ones(width, out)
+    usual, packed = Plain(matrix), Packed(matrix)
+    return _least_seconds(lambda: packed(x)) < _GAIN * _least_seconds(lambda: usual(x))
+
+
+def _least_seconds(run: Callable[[], object]) -> float:
+    """Of 30 runs: what else the machine does makes them longer, never shorter."""
+    times = []
+    for _ in range(30):
+        begun = time.perf_counter()
+        run()
+        times.append(time.perf_counter() - begun)
+    return min(times)
+
+
+def can_pack(like: torch.Tensor) -> bool:
+    """Whether oneDNN packs weights of this device and dtype."""
     return (
         like.device.type == "cpu"
         and like.dtype is torch.float32

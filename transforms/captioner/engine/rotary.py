@@ -9,10 +9,9 @@ import torch
 from transforms.captioner.engine.kept import Kept
 
 
-def rotate(x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
+def rotate(x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor, out: torch.Tensor | None = None) -> torch.Tensor:
     """Turn the pairs (i, i + width / 2) of the last axis. ``sin`` is signed as `signed` makes it."""
-    first, second = x.chunk(2, -1)
-    return torch.addcmul(x * cos, torch.cat((second, first), -1), sin)
+    return torch.addcmul(x * cos, x.roll(x.shape[-1] // 2, -1), sin, out=out)
 
 
 def signed(sin: torch.Tensor) -> torch.Tensor:

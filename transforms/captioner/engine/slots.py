@@ -16,20 +16,18 @@ class Slots:
         self, layers: int, slots: int, key_heads: int, length: int, width: int, device: torch.device, dtype: torch.dtype
     ) -> None:
         """``length``: tokens that a slot holds, prompt and answer together."""
-        shape = (layers, slots * key_heads, length, width)
         self.count, self.length = slots, length
-        self.keys = torch.zeros(shape, device=device, dtype=dtype)
-        self.values = torch.zeros(shape, device=device, dtype=dtype)
-        self.tokens = torch.zeros(slots, dtype=torch.long, device=device)
-        """The newest token of each, not yet computed."""
-        self.lengths = torch.zeros(slots, dtype=torch.long, device=device)
-        """Tokens that each holds."""
-        self.shifts = torch.zeros(slots, dtype=torch.long, device=device)
-        """Position of the newest token minus its index."""
-        self.steps = torch.zeros(slots, dtype=torch.long, device=device)
-        """1 where an answer grows, else 0."""
-        lines = torch.arange(slots * key_heads, device=device) * length
-        self._lines = lines.view(slots, key_heads)
+        held = torch.zeros(layers, 2, slots * key_heads, length, width, device=device, dtype=dtype)
+        self.keys, self.values = held[:, 0], held[:, 1]
+        """Of each layer, [slots * key heads, length, width]."""
+        self._held = held.view(layers, 2, slots, key_heads, length, width)
+        self._state = torch.zeros(4, slots, dtype=torch.long, device=device)
+        self.tokens, self.shifts, self.lengths, self.steps = self._state.unbind(0)
+        """Of each slot: the newest token, not yet computed; its position minus its index; how many tokens the slot
+        holds; by how many it grows, 1 or 0."""
+        self._written = held.view(layers, -1, width).unbind(0)
+        lines = torch.arange(2 * slots * key_heads, device=device) * length
+        self._lines = lines.view(2, slots, key_heads).transpose(0, 1).flatten(1)
         self._free = list(range(slots))
 
     @property
@@ -59,16 +57,25 @@ class Slots:
             return
         for slot in slots:
             heapq.heappush(self._free, slot)
-        gone = upload(slots, self.lengths.device)
-        self.lengths[gone] = 0
-        self.steps[gone] = 0
+        self._state[2:, upload(slots, self._state.device)] = 0
+
+    def move_down(self, slot: int, length: int) -> int:
+        """What a slot holds, ``length`` tokens at most, goes to the lowest free one, which must be below it."""
+        lower = self.take()
+        self._held[:, :, lower, :, :length] = self._held[:, :, slot, :, :length]
+        self._state[:, lower] = self._state[:, slot]
+        self._state[2:, slot] = 0
+        heapq.heappush(self._free, slot)
+        return lower
 
     def places(self, slots: torch.Tensor, indices: torch.Tensor) -> torch.Tensor:
-        """Lines of a layer for tokens ``indices`` of ``slots``, both of shape (n,): (n * key heads,)."""
+        """Lines of a layer for keys and values of tokens ``indices`` of ``slots``, both of shape (n,)."""
         return (self._lines[slots] + indices[:, None]).flatten()
 
-    def write(self, layer: int, places: torch.Tensor, keys: torch.Tensor, values: torch.Tensor) -> None:
-        """Keep keys and values [n, key heads, width] where `places` says."""
-        width = keys.shape[-1]
-        self.keys[layer].view(-1, width).index_copy_(0, places, keys.reshape(-1, width))
-        self.values[layer].view(-1, width).index_copy_(0, places, values.reshape(-1, width))
+    def next_places(self, count: int) -> torch.Tensor:
+        """Lines of a layer for the newest tokens of the first slots."""
+        return (self._lines[:count] + self.lengths[:count, None]).flatten()
+
+    def write(self, layer: int, places: torch.Tensor, states: torch.Tensor) -> None:
+        """Keep keys and values, [n, 2 * key heads, width], where `places` says."""
+        self._written[layer].index_copy_(0, places, states.reshape(-1, states.shape[-1]))

@@ -3,31 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - its name everywhere
 
 from transforms.captioner.engine.decoder import Decoder
 from transforms.captioner.engine.kept import Kept
+from transforms.captioner.engine.packed import Joining, Packed, branches
 from transforms.captioner.engine.rotary import Rotary
-from transforms.captioner.engine.rows import Row
 from transforms.captioner.engine.slots import Slots
-from transforms.captioner.engine.transfer import moved, upload
+from transforms.captioner.engine.transfer import upload
 from transforms.captioner.engine.vision import VisionTower
-from transforms.captioner.patches import Patches
 
 _Look = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 """(query [rows, heads of a group, width], keys, values [rows, tokens, width]) → what is seen, like the query."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Joining:
-    """A picture that is prefilled, and a slot for each of its prompts."""
-
-    patches: Patches
-    row: Row
-    slots: tuple[int, ...]
 
 
 class Steps:
@@ -46,20 +35,17 @@ class Steps:
 
     def prefill(self, joining: Sequence[Joining]) -> torch.Tensor:
         """Logits of each prompt's first token, [prompts of all pictures in order, vocabulary]. Slots are filled."""
-        ordered = sorted(joining, key=lambda one: len(one.patches.pixels))
+        # Attention runs over pictures of one size together, and over rows of one shape.
+        ordered = sorted(joining, key=lambda one: (len(one.patches.pixels), one.row.shape))
         visual, deep = self._vision([one.patches for one in ordered])
-        parts = visual.split([one.row.visual for one in ordered])
-        deep_parts = [layer.split([one.row.visual for one in ordered]) for layer in deep]
-        # Attention runs over rows of one shape together.
-        order = sorted(range(len(ordered)), key=lambda n: ordered[n].row.shape)
-        packed = _Packed([ordered[n] for n in order], self.slots, self._rotary, self._branches)
-        x = F.embedding(packed.ids, self._decoder.embedding)
-        x[packed.visual] = torch.cat([parts[n] for n in order])
-        added = [torch.cat([layer[n] for n in order]) for layer in deep_parts]
+        tokens = sum(len(one.row.ids) for one in ordered)
+        spare = self._decoder.head.rows_for(tokens) - tokens
+        packed = Packed(ordered, spare, self.slots, self._rotary, self._branches)
+        x = F.embedding(packed.ids, self._decoder.embedding).index_copy_(0, packed.visual, visual)
 
-        def attend(layer: int, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
-            self.slots.write(layer, packed.places, key[packed.sources], value[packed.sources])
-            return packed.attend(query, key, value)
+        def attend(layer: int, states: torch.Tensor) -> torch.Tensor:
+            self.slots.write(layer, packed.places, states[packed.sources, self._decoder.heads :])
+            return packed.attend(states, self._decoder.heads)
 
         wanted = {slot: n for n, slot in enumerate(packed.slot_numbers)}
         back = upload([wanted[slot] for one in joining for slot in one.slots], self._device)
@@ -67,8 +53,8 @@ class Steps:
         for layer in range(final + 1):
             rows = packed.last[back] if layer == final else None
             x = self._decoder.layer(layer, x, packed.cos, packed.sin, attend, rows)
-            if layer < len(added):
-                x[packed.visual] += added[layer]
+            if layer < len(deep):
+                x.index_add_(0, packed.visual, deep[layer])
         slots = self.slots
         slots.lengths[packed.slots] = packed.lengths
         slots.shifts[packed.slots] = packed.shifts
@@ -84,17 +70,17 @@ class Steps:
         lengths = slots.lengths[:count]
         at = lengths + slots.shifts[:count]
         cos, sin = self._rotary.cos[at][:, None], self._rotary.sin[at][:, None]
-        places = slots.places(torch.arange(count, device=self._device), lengths)
+        places = slots.next_places(count)
         seen_by = self._fused if self._is_fused else self._in_steps
         look = seen_by(self._mask(lengths, length))
+        rows = count * decoder.key_heads
+        keys, values = slots.keys[:, :rows, :length].unbind(0), slots.values[:, :rows, :length].unbind(0)
 
-        def attend(layer: int, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
-            slots.write(layer, places, key, value)
-            rows = count * decoder.key_heads
+        def attend(layer: int, states: torch.Tensor) -> torch.Tensor:
+            slots.write(layer, places, states[:, decoder.heads :])
             # The query heads of a group become rows of one query: keys and values are never repeated.
-            grouped = query.reshape(rows, -1, decoder.width)
-            seen = look(grouped, slots.keys[layer, :rows, :length], slots.values[layer, :rows, :length])
-            return seen.reshape(count, -1)
+            grouped = states[:, : decoder.heads].reshape(rows, -1, decoder.width)
+            return look(grouped, keys[layer], values[layer]).reshape(count, -1)
 
         x = F.embedding(slots.tokens[:count], decoder.embedding)
         for layer in range(len(decoder.layers)):
@@ -127,79 +113,3 @@ class Steps:
         """[slots, length]: 0 for what a slot holds and for its newest token, else minus infinity."""
         mask = torch.zeros(len(lengths), length, dtype=self._decoder.embedding.dtype, device=self._device)
         return mask.masked_fill_(self._along[:length] > lengths[:, None], -torch.inf)
-
-
-class _Packed:
-    """Rows one behind the other: where each token lies, comes from and goes to."""
-
-    def __init__(
-        self, joining: Sequence[Joining], slots: Slots, rotary: Rotary, branches: Kept[tuple[torch.Tensor]]
-    ) -> None:
-        self._branches = branches
-        device = slots.lengths.device
-        ids: list[int] = []
-        positions: list[int] = []
-        visual: list[torch.Tensor] = []
-        sources: list[torch.Tensor] = []
-        indices: list[torch.Tensor] = []
-        owners: list[int] = []
-        counts: list[int] = []
-        last: list[int] = []
-        pictures = []
-        self._groups: list[tuple[tuple[int, tuple[tuple[int, int], ...]], int]] = []
-        for one in joining:
-            row, start = one.row, len(ids)
-            ids += row.ids
-            positions += row.positions
-            first = start + row.first_visual
-            visual.append(torch.arange(first, first + row.visual))
-            pictures.append(rotary.picture(row.first_visual, row.rows, row.columns))
-            for slot, (begin, end) in zip(one.slots, row.rests, strict=True):
-                # What is shared is written to every prompt's slot.
-                sources.append(torch.cat((torch.arange(row.shared), torch.arange(begin, end))) + start)
-                counts.append(len(sources[-1]))
-                indices.append(torch.arange(counts[-1]))
-                owners.append(slot)
-                last.append(start + end - 1)
-            if self._groups and self._groups[-1][0] == row.shape:
-                self._groups[-1] = row.shape, self._groups[-1][1] + 1
-            else:
-                self._groups.append((row.shape, 1))
-        self.slot_numbers = owners
-        self.ids = upload(ids, device)
-        self.visual = moved(torch.cat(visual), device)
-        self.sources = moved(torch.cat(sources), device)
-        self.last = upload(last, device)
-        self.slots = upload(owners, device)
-        self.lengths = upload(counts, device)
-        self.shifts = upload([one.row.shift for one in joining for _ in one.slots], device)
-        repeated = moved(torch.tensor(owners).repeat_interleave(torch.tensor(counts)), device)
-        self.places = slots.places(repeated, moved(torch.cat(indices), device))
-        along = upload(positions, device)
-        self.cos, self.sin = rotary.cos[along], rotary.sin[along]
-        self.cos[self.visual] = torch.cat([cos for cos, _ in pictures])
-        self.sin[self.visual] = torch.cat([sin for _, sin in pictures])
-        self.cos, self.sin = self.cos[:, None], self.sin[:, None]
-
-    def attend(self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
-        """Each row looks at itself only, causally; the prompts of a row do not see each other."""
-        parts, start = [], 0
-        for shape, count in self._groups:
-            size = shape[1][-1][1] * count
-            states = (state[start : start + size] for state in (query, key, value))
-            q, k, v = (state.unflatten(0, (count, -1)).transpose(1, 2) for state in states)
-            mask = None if len(shape[1]) == 1 else self._branches(shape, query.device)[0]
-            seen = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=mask is None, enable_gqa=True)
-            parts.append(seen.transpose(1, 2).reshape(size, -1))
-            start += size
-        return parts[0] if len(parts) == 1 else torch.cat(parts)
-
-
-def branches(shape: tuple[int, tuple[tuple[int, int], ...]], device: torch.device) -> tuple[torch.Tensor]:
-    """Bool [tokens, tokens]: what each token of a row with several prompts looks at."""
-    shared, rests = shape
-    size = rests[-1][1]
-    keep = torch.ones(size, size, dtype=torch.bool).tril()
-    for begin, end in rests:
-        keep[begin:end, shared:begin] = False
-    return (keep.to(device),)

@@ -22,7 +22,7 @@ from transforms.captioner.api import CaptionerOptions, CaptionRequest, Generatio
 from transforms.captioner.checkpoint import load_checkpoint
 from transforms.captioner.directory import TINY
 from transforms.captioner.engine.captioner import EngineCaptioner
-from transforms.captioner.engine.steps import Joining
+from transforms.captioner.engine.packed import Joining
 from transforms.captioner.images import decode_rgb
 from transforms.captioner.load import create
 from transforms.captioner.patches import PatchRule, patchify

@@ -152,6 +152,22 @@ def test_requests_join_and_leave_while_others_are_answered(
     check_empty(engine)
 
 
+def test_no_free_slot_is_computed(world: World, stock: Stock) -> None:
+    """What is computed are all slots up to the highest in use."""
+    engine = world.engine(8, AdmissionRule(least=6, most=8, patience=30), stops=False)
+    limits = (3, 30, 5, 4, 30, 6, 7, 30)
+    jobs = [world.job(n, [replace(EN, max_new_tokens=limit)]) for n, limit in enumerate(limits)]
+    computed = []
+    steps = engine._steps.decode
+    engine._recorded = lambda count, length: computed.append(count) or steps(count, length)
+    run(engine, *jobs)
+    assert computed == [8] * 2 + [7] + [6] + [5] + [4] + [3] * 23
+    assert [tokens_of(job) for job in jobs] == [
+        [stock.tokens(n, replace(EN, max_new_tokens=limit), stops=False)] for n, limit in enumerate(limits)
+    ]
+    check_empty(engine)
+
+
 def sees_a_stale_token(self: Steps, lengths: torch.Tensor, length: int) -> torch.Tensor:
     mask = torch.zeros(len(lengths), length)
     return mask.masked_fill_(self._along[:length] > lengths[:, None] + 1, -torch.inf)

@@ -12,10 +12,11 @@ from transformers import Qwen3VLConfig, Qwen3VLForConditionalGeneration
 from transforms.captioner.api import CaptionerOptions
 from transforms.captioner.engine.build import plan_of
 from transforms.captioner.engine.decoder import Decoder
+from transforms.captioner.engine.packed import Joining
 from transforms.captioner.engine.rotary import Rotary
 from transforms.captioner.engine.rows import lay_out
 from transforms.captioner.engine.slots import Slots
-from transforms.captioner.engine.steps import Joining, Steps
+from transforms.captioner.engine.steps import Steps
 from transforms.captioner.engine.vision import VisionTower
 from transforms.captioner.memory import GIB
 from transforms.captioner.patches import Patches, PatchRule

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 from transformers import Qwen3VLConfig
 
-from tests.benchmarks import card
 from tests.benchmarks.roofline import Rates, Work, ceiling
 
 pytestmark = pytest.mark.model
@@ -29,16 +28,3 @@ def test_a_step_reads_weights_and_what_the_slots_hold() -> None:
     assert WORK.step_bytes(0, 0) == pytest.approx(15.14e9, rel=0.001)
     assert WORK.step_bytes(1, 1) - WORK.step_bytes(0, 0) == 147_456
     assert ceiling(WORK, H200, 1024, 60, 100, 64)[1] == pytest.approx(4.3e-3, rel=0.03)
-
-
-def test_the_card_s_benchmark_runs_where_there_is_no_card() -> None:
-    """With the bundled model's shapes, in float32: so logits and tokens are the stock model's."""
-    options = "--small --device cpu --sides 64 96 --requests 10 --in-flight 4 --answer 12"
-    told = card.main(card.parsed(options.split()))
-    assert told["logits_largest_difference_of_their_deviation"] < 1e-4
-    assert told["first_tokens_equal"] == "64 of 64"
-    assert list(told["by_side"]) == [64, 96]
-    for side in told["by_side"].values():
-        assert 0 < side["of_the_ceiling"] < 1
-        assert side["step_of_its_limit"] > 1
-        assert set(side["generate_images_per_s"]) == {8}

@@ -4,11 +4,11 @@ import pytest
 import torch
 
 from transforms.captioner.engine import products
-from transforms.captioner.engine.products import Packed, PackedLinear, Plain, is_packed, pack_linears, product, rows_for
+from transforms.captioner.engine.products import Packed, PackedLinear, Plain, can_pack, pack_linears, product, rows_for
 
 pytestmark = pytest.mark.model
 needs_packing = pytest.mark.skipif(
-    not is_packed(torch.zeros(1)), reason="this CPU has no AVX-512, or this torch no oneDNN"
+    not can_pack(torch.zeros(1)), reason="this CPU has no AVX-512, or this torch no oneDNN"
 )
 
 
@@ -30,7 +30,8 @@ def test_packed_weights_give_the_same(rows: int) -> None:
 
 @needs_packing
 @torch.inference_mode()
-def test_linear_layers_are_replaced_with_their_bias_and_at_any_depth() -> None:
+def test_linear_layers_are_replaced_with_their_bias_and_at_any_depth(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(products, "_gains", lambda: True)
     stock = torch.nn.Sequential(torch.nn.Linear(16, 24), torch.nn.Sequential(torch.nn.Linear(24, 8, bias=False)))
     x = random(2, 3, 16)
     expected = stock(x)
@@ -38,6 +39,21 @@ def test_linear_layers_are_replaced_with_their_bias_and_at_any_depth() -> None:
     assert isinstance(stock[0], PackedLinear)
     assert isinstance(stock[1][0], PackedLinear)
     assert torch.allclose(stock(x), expected, atol=1e-5)
+
+
+@needs_packing
+@pytest.mark.parametrize(("packed", "usual", "kind"), [(0.8, 1.0, Packed), (0.9, 1.0, Plain), (2.0, 1.0, Plain)])
+def test_weights_are_packed_where_that_is_clearly_faster(
+    monkeypatch: pytest.MonkeyPatch, packed: float, usual: float, kind: type
+) -> None:
+    seconds = iter((packed, usual))
+    monkeypatch.setattr(products, "_least_seconds", lambda run: next(seconds) if run() is not None else None)
+    products._gains.cache_clear()
+    try:
+        assert isinstance(product(torch.zeros(4, 4)), kind)
+        assert isinstance(product(torch.zeros(4, 4)), kind)  # tried once
+    finally:
+        products._gains.cache_clear()
 
 
 def test_few_numbers_of_rows_are_multiplied() -> None:
