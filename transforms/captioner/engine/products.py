@@ -2,9 +2,9 @@
 
 On a CPU with AVX-512 through oneDNN, with weights that it has packed, where that is faster: MKL uses AVX2 on processors
 that are not Intel's. On one AMD EPYC oneDNN took half the time (180 to 240 against 90 to 110 GFLOP/s for 32 to 300
-rows); on another (Zen 4), which does 512 bits in two halves, it gains nothing and takes 10 µs longer to begin. So both
-are tried once. The operators are those that torch's own compiler emits; where they are missing, and on a card, it is the
-usual product.
+rows); on another (Zen 4), which does 512 bits in two halves, it gains nothing and takes 10 µs longer to begin. So
+both are tried once. The operators are those that torch's own compiler emits; where they are missing, and on a card, it
+is the usual product.
 """
 
 from __future__ import annotations
