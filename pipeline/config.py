@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pipeline.kafka.connection import KafkaOptions
 from pipeline.kafka.positions import Uploads
 from pipeline.kafka.span import Span
+from pipeline.metrics.options import MetricsOptions
 from schemas.codec import WireFormat
 from transforms.audit import ALL, Audit
 from transforms.cache import CacheOptions
@@ -75,6 +76,7 @@ class Config:
     desk: DeskOptions = field(default_factory=DeskOptions)
     cache: CacheOptions = field(default_factory=CacheOptions)
     """Texts that jobs share."""
+    metrics: MetricsOptions = field(default_factory=MetricsOptions)
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
     is_replay: bool = True
     cached: tuple[Span, ...] = ()

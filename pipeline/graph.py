@@ -64,12 +64,12 @@ def build(uploads: Any, config: Config) -> None:
     finished, dead5, refused = typed(grouped, "Caption image", captioner, values.Finished, tagged)
 
     published, dead6 = stage(finished, "Encode caption", encode, Publication)
-    _, dead7 = typed(published, "Write captions", WriteRecords(kafka, "Write captions"), None, fail)
+    _, dead7 = typed(published, "Write captions", WriteRecords(kafka, "Write captions", config.metrics), None, fail)
     audits, dead8 = stage(refused, "Encode refusal", audit, Publication)
-    _, dead9 = typed(audits, "Write audit", WriteRecords(kafka, "Write audit"), None, fail)
+    _, dead9 = typed(audits, "Write audit", WriteRecords(kafka, "Write audit", config.metrics), None, fail)
     (
         (dead1, dead2, dead3, dead4, dead5, dead6, dead7, dead8, dead9)
         | "All dead letters" >> beam.Flatten()
         | "Encode dead letter" >> beam.Map(EncodeDeadLetter(topics.dead_letters, run)).with_output_types(Publication)
-        | "Write dead letters" >> beam.ParDo(WriteDeadLetters(kafka, "Write dead letters"))
+        | "Write dead letters" >> beam.ParDo(WriteDeadLetters(kafka, "Write dead letters", config.metrics))
     )

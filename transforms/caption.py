@@ -20,6 +20,7 @@ from apache_beam.transforms.timeutil import TimeDomain
 from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateSpec, TimerSpec, on_timer
 from apache_beam.utils.timestamp import Timestamp
 
+from transforms import tally
 from transforms.cache import CacheOptions, cache_for
 from transforms.captioner.api import CaptionerOptions
 from transforms.captioner.prompts import Library
@@ -88,6 +89,7 @@ def desk_for(options: CaptionOptions) -> Desk:
 def planner_for(options: CaptionOptions) -> Planner:
     """What gives each upload its questions and its record's id; loads the captioner on first use."""
     info = captioner_for(options.captioner).captioner.info
+    tally.put("model_info", 1, info.model, info.revision, options.prompts.version)
     return Planner(options.prompts, info, options.desk.sampling, options.policy.version)
 
 

@@ -28,7 +28,7 @@ RUN_ID = "caption.run.id"
 
 def dead_letter(record: KafkaRecord, stage: str, error: CaptionstreamError) -> DeadLetter:
     """The record with its error as data."""
-    count("dead_letters")
+    count("dead_letters", 1, stage, error.code)
     count(f"dead_letters_{error.code}")
     # Frames only: the text of a foreign exception may hold a path with a query string or a secret.
     frames = "".join(traceback.format_tb(error.__traceback__)) if error.__traceback__ else ""

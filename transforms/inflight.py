@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
 
+from transforms import tally
 from transforms.captioner.api import Captioner, CaptionerOptions, CaptionRequest, Generation
 from transforms.captioner.load import create
 from transforms.errors import CaptionerStalled, JobError
@@ -111,6 +112,7 @@ class Inflight:
             return held[0]
 
     def _settled(self, future: Future[Generation]) -> None:
+        tally.observe("batch_images", min(self.unfinished, self.captioner.info.slots))
         self.is_broken |= not future.cancelled() and isinstance(future.exception(), JobError)
         self._release()
 
@@ -146,6 +148,12 @@ def captioner_for(options: CaptionerOptions) -> Inflight:
         return _loaded[options]
 
 
+def loaded() -> list[Inflight]:
+    """The process's captioners."""
+    with _lock:
+        return list(_loaded.values())
+
+
 def preload(options: CaptionerOptions, inflight: Inflight) -> None:
     """Use this instance for these options in this process."""
     with _lock:
@@ -155,9 +163,9 @@ def preload(options: CaptionerOptions, inflight: Inflight) -> None:
 def close_all() -> None:
     """Close every captioner of the process."""
     with _lock:
-        loaded = list(_loaded.values())
+        closing = list(_loaded.values())
         _loaded.clear()
-    for inflight in loaded:
+    for inflight in closing:
         inflight.captioner.close()
 
 

@@ -1,28 +1,24 @@
-"""Counters: Beam's, which every runner shows, and a tally of this process for progress on a terminal.
+"""Counters: Beam's, which every runner shows, and the tally of this process, for a terminal and for Prometheus.
 
 Distributions and gauges do not come out on Flink, so every number that matters is a counter.
 """
 
 from __future__ import annotations
 
-import collections
-import threading
 from functools import cache
 from typing import Any
 
 from apache_beam.metrics import Metrics
 
+from transforms import tally as process
+
 NAMESPACE = "captionstream"
 
-_lock = threading.Lock()
-_tally: collections.Counter[str] = collections.Counter()
 
-
-def count(name: str, by: int = 1) -> None:
-    """Add to a counter. Names are low-cardinality: never an image id."""
+def count(name: str, by: int = 1, *labels: str) -> None:
+    """Add to a counter. Names are low-cardinality: never an image id. Labels are the tally's only."""
     _counter(name).inc(by)
-    with _lock:
-        _tally[name] += by
+    process.add(name, by, *labels)
 
 
 @cache
@@ -33,5 +29,4 @@ def _counter(name: str) -> Any:
 
 def tally() -> dict[str, int]:
     """What this process has counted so far; on the embedded runner that is the whole job."""
-    with _lock:
-        return dict(_tally)
+    return process.totals()

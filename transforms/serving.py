@@ -157,6 +157,7 @@ class Serving:
         caption = caption_of(case, texts, tuple(others))
         self.out.append(caption)
         count("captions")
+        count("captions_reused" if all(caption.reused) else "captions_generated")
         for flag in caption.flags:
             count(flag)
         if self.group.is_deleted(candidate):

@@ -7,6 +7,7 @@ from concurrent.futures import CancelledError
 from dataclasses import replace
 from types import MappingProxyType
 
+from transforms import tally
 from transforms.answer import REJECTED, Failure, failed, fallback, judge, rejected
 from transforms.errors import CaptionerBroken, CaptionFailed, JobError
 from transforms.group import Case, Request
@@ -105,7 +106,12 @@ class Visit(Serving):
             return
         judged = judge(request, generation, self.means.policy, self.means.rule, self.means.inflight.captioner.info)
         count("generations")
+        count("generation_ms", generation.milliseconds)
+        tally.observe("generation_seconds", generation.milliseconds / 1000)
         count("texts_refused", len(judged.refusals))
+        for refusal in judged.refusals:
+            for rule in refusal.text.rules:
+                tally.add("guard_blocks", 1, rule, refusal.text.language)
         for broken in judged.refused.values():
             count("answers_refused", REFUSAL in broken)
             count("answers_unparsable", UNPARSABLE in broken)

@@ -145,6 +145,7 @@ def live_read(parsed: argparse.Namespace, config: Config) -> LiveRead:
         WatermarkPolicy(seconds["allowed_disorder"], seconds["idle_after"]),
         UploadTime(config.uploads_wire) if parsed.event_time == "upload" else None,
         watchdog=WatchdogOptions(seconds["watchdog"], parsed.watchdog_fails),
+        metrics=config.metrics,
     )
 
 

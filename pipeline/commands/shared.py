@@ -10,6 +10,7 @@ from pipeline.commands.captioner import add_captioner, captioner
 from pipeline.commands.fetching import add_fetching, fetch_limits
 from pipeline.commands.given import given
 from pipeline.commands.kafka import add_kafka, kafka_options
+from pipeline.commands.metrics import add_metrics, metrics_options
 from pipeline.commands.reuse import add_reuse, add_similarity, reuse
 
 if TYPE_CHECKING:
@@ -93,6 +94,7 @@ def add_job(command: argparse.ArgumentParser) -> None:
     add_prompts(group)
     group.add_argument("--policy", default="default", help="what texts must be: `default` or a TOML file")
     group.add_argument("--max-attempts", type=int, help="answers before a dead letter (default: the policy's, 3)")
+    add_metrics(command)
 
 
 def add_prompts(group: Any) -> None:
@@ -187,6 +189,7 @@ def job_config(arguments: argparse.Namespace) -> Config:
         prompts=Library.load(library_name(arguments)),
         review=replace(load_policy(arguments.policy), **given({"max_attempts": arguments.max_attempts})),
         audit_texts=arguments.audit_texts,
+        metrics=metrics_options(arguments),
         **reuse(arguments),
         **given({"run_id": arguments.run_id}),
     )

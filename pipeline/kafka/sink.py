@@ -16,6 +16,9 @@ from kafka.errors import InvalidTimestampError, KafkaError, MessageSizeTooLargeE
 from pipeline.kafka.connection import KafkaOptions, producer
 from pipeline.kafka.failures import failure
 from pipeline.kafka.produce import send
+from pipeline.metrics.endpoint import serve
+from pipeline.metrics.options import MetricsOptions
+from transforms import tally
 from transforms.dead_letter import CONNECT, dead_letter
 from transforms.errors import JobError, RecordTooLarge
 from transforms.ledger import LEDGER
@@ -34,13 +37,15 @@ class WriteRecords(beam.DoFn):
     REFUSALS: tuple[type[KafkaError], ...] = (MessageSizeTooLargeError,)
     """What a broker says of one record that is no fault of the others."""
 
-    def __init__(self, options: KafkaOptions, stage: str) -> None:
-        """``stage`` names this step in dead letters."""
+    def __init__(self, options: KafkaOptions, stage: str, metrics: MetricsOptions = MetricsOptions()) -> None:
+        """``stage`` names this step in dead letters; ``metrics`` of the process it runs in."""
         self._options = options
         self._stage = stage
+        self._metrics = metrics
 
     def setup(self) -> None:
-        """Connect."""
+        """Connect; and open the process's endpoint, as every worker writes."""
+        serve(self._metrics)
         self._producer = producer(self._options)
 
     def start_bundle(self) -> None:
@@ -106,6 +111,7 @@ class WriteRecords(beam.DoFn):
                     raise future
                 future.get(timeout=self._options.timeout_seconds)
                 count(f"written_{record.topic}")
+                tally.add("written", 1, record.topic)
             except KafkaError as error:
                 unsent.append(record)
                 is_refused |= isinstance(error, self.REFUSALS)

@@ -14,6 +14,7 @@ from pipeline.graph import build
 from pipeline.kafka.connection import check_topics
 from pipeline.kafka.replay import ReadUploads
 from pipeline.kafka.span import Span
+from pipeline.metrics.endpoint import serve
 from pipeline.runners.faults import plain_faults
 from transforms import caption, duplicates
 from transforms.inflight import captioner_for
@@ -28,6 +29,7 @@ def run_embedded(config: Config, spans: Sequence[Span]) -> dict[str, int]:
     DirectRunner cannot run this pipeline (real-time timers in a stateful stage), so `FnApiRunner` is named.
     Raises `JobError` with the cause when the job stops.
     """
+    serve(config.metrics)
     captioner_for(config.captioner)  # a missing model stops the job before anything is read
     check_topics(config.kafka, config.topics.every)
     pipeline = beam.Pipeline(runner=FnApiRunner(), options=PipelineOptions([]))

@@ -18,6 +18,7 @@ from pipeline.kafka.connection import check_topics
 from pipeline.local.flink_job import FlinkJob
 from pipeline.local.job_server import LocalJobServer
 from pipeline.local.prism import VARIABLE, find_prism
+from pipeline.metrics.endpoint import serve
 from pipeline.runners.checks import check
 from pipeline.runners.faults import plain_faults
 from pipeline.runners.interrupts import Interrupts, interrupts_stay_ours
@@ -62,6 +63,7 @@ def submit(
     options = beam_options(job)
     check(job, options, beam.__version__, runner_version(job))
     check_topics(config.kafka, config.topics.every)
+    serve(config.metrics)
     if options.get("environment_type") == ("LOOPBACK",):
         captioner_for(config.captioner)  # a missing model stops the job before anything is read
     with _endpoint(job, say) as (endpoint, find):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from transforms import tally
 from transforms.errors import EventInvalid, SourceForbidden
 from transforms.fetch.answers import Hold, check_size
 from transforms.fetch.client import Client
@@ -61,7 +63,11 @@ class Fetcher:
             assert self._stores is not None, "an object is listed with stores only"  # noqa: S101
             return self._stores.fetch(target, hold)
         assert self._client is not None, "a target is made with a client only"  # noqa: S101
-        return self._client.fetch(target, hold)
+        begun = time.monotonic()
+        try:
+            return self._client.fetch(target, hold)
+        finally:
+            tally.observe("fetch_seconds", time.monotonic() - begun)
 
     def at_hand(self, upload: Upload) -> bytes:
         """The picture from the event or a file."""

@@ -9,6 +9,7 @@ from kafka.errors import KafkaError
 
 from pipeline.kafka.connection import KafkaOptions, consumer
 from pipeline.kafka.positions import Uploads, list_partitions
+from transforms import tally
 from transforms.errors import CaptionstreamError
 
 _LOGGER = logging.getLogger(__name__)
@@ -46,6 +47,9 @@ def behind(options: KafkaOptions, group: str, uploads: Uploads, outputs: tuple[s
             client.close()
     except (KafkaError, CaptionstreamError) as error:
         _LOGGER.warning("the watchdog cannot see the group's offsets: `%s`", error)
+        tally.drop("consumer_lag")
         return None
-    waiting = sum(max(ends[place] - (committed[place] or begins[place]), 0) for place in places)
-    return waiting, sum(offset or 0 for offset in committed.values())
+    lags = {place: max(ends[place] - (committed[place] or begins[place]), 0) for place in places}
+    for place, lag in lags.items():
+        tally.put("consumer_lag", lag, place.topic, str(place.partition))
+    return sum(lags.values()), sum(offset or 0 for offset in committed.values())

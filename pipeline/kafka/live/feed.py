@@ -20,6 +20,7 @@ from kafka.errors import KafkaError, LogTruncationError, OffsetOutOfRangeError
 from pipeline.kafka.connection import KafkaOptions, consumer
 from pipeline.kafka.failures import failure
 from pipeline.kafka.records import from_client
+from transforms import tally
 from transforms.errors import OffsetsUnavailable
 from transforms.metrics import count
 from transforms.values import KafkaRecord
@@ -108,10 +109,13 @@ class Feed:
         if lag is not None and lag != self._told_lag:
             count(f"lag_{self._place.topic}_{self._place.partition}", lag - self._told_lag)
             self._told_lag = lag
+        if lag is not None:
+            tally.put("read_lag", lag, self._place.topic, str(self._place.partition))
 
     def close(self) -> None:
         """Disconnect, for good."""
         self.is_closed = True
+        tally.drop("read_lag", self._place.topic, str(self._place.partition))
         if self._client is not None:
             self._client.close()
 

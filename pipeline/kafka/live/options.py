@@ -9,6 +9,7 @@ from pipeline.kafka.connection import KafkaOptions
 from pipeline.kafka.live.watchdog import WatchdogOptions
 from pipeline.kafka.live.watermark import WatermarkPolicy
 from pipeline.kafka.positions import Uploads
+from pipeline.metrics.options import MetricsOptions
 from transforms.values import KafkaRecord
 
 
@@ -41,3 +42,4 @@ class LiveRead:
     """Milliseconds since the epoch of a record's event; None: the record's own timestamp."""
     pace: Pace = Pace()
     watchdog: WatchdogOptions = WatchdogOptions()
+    metrics: MetricsOptions = MetricsOptions()

@@ -16,6 +16,8 @@ from transforms.errors import OutputStalled
 
 _LOGGER = logging.getLogger(__name__)
 
+LOOK_SECONDS = 15.0
+"""Between two looks at the most: what it sees of the group's lag is scraped as often."""
 PATIENCE = 2
 """Limits until the launcher ends the job. The workers, who act after one, let the runner start it again first."""
 
@@ -41,7 +43,7 @@ class Overseer:
         """Look when it is time; raises `OutputStalled` when the job is to end."""
         if self._clock() < self._due:
             return
-        self._due = self._clock() + self._options.pause_seconds
+        self._due = self._clock() + min(self._options.pause_seconds, LOOK_SECONDS)
         if (found := self._behind()) is not None:
             self._backlog.observe(*found)
         message = self._backlog.overdue(self._options.limit_seconds)

@@ -19,6 +19,7 @@ from pipeline.kafka.live.watchdog import watchdog_for
 from pipeline.kafka.live.watermark import Watermark
 from pipeline.kafka.positions import Position
 from pipeline.kafka.timestamps import event_time
+from pipeline.metrics.endpoint import serve
 from transforms.ledger import LEDGER
 from transforms.metrics import count
 from transforms.values import KafkaRecord
@@ -62,6 +63,7 @@ class PartitionReader(UnboundedReader):
         self._has_waited = False
         self._held: Feed | None = None
         self._watchdog = watchdog_for(live.watchdog, live.kafka, live.group, live.uploads, live.outputs)
+        serve(live.metrics)  # before the model is loaded
         if live.group:
             committer_for(live.kafka, live.group).starts_at(place.topic, place.partition, place.offset)
 

@@ -8,6 +8,7 @@ from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
 
+from transforms import tally
 from transforms.captioner.api import CaptionerOptions, CaptionRequest, Generation
 from transforms.captioner.process.child import Child
 from transforms.captioner.process.suspects import Asked, crashed, may_go
@@ -143,6 +144,7 @@ class ProcessCaptioner:
             code = self._child.forget()
             self._child.is_ready = False
             self._crashes += 1
+            tally.add("captioner_restarts")
             under_way = [asked for asked in self._asked.values() if asked.is_sent]
             guilty = crashed(under_way)
             for asked in under_way:
