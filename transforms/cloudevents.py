@@ -9,7 +9,10 @@ from transforms.origin import origin_of
 from transforms.plan import NAMESPACE
 from transforms.values import Header, KafkaRecord
 
-_TRACE = ("traceparent", "tracestate")
+TRACE = ("traceparent", "tracestate")
+"""W3C Trace Context, as OpenTelemetry's Kafka clients write it."""
+MAX_TRACE = 1024
+"""Bytes of such a header; a longer one is left behind: it would weigh on every record that answers the upload."""
 
 
 def headers(identity: str, kind: str, subject: str, record: KafkaRecord, now_ms: int) -> tuple[Header, ...]:
@@ -23,7 +26,9 @@ def headers(identity: str, kind: str, subject: str, record: KafkaRecord, now_ms:
         "ce_subject": subject,
         "content-type": "application/avro",
     }
-    trace = tuple(header for header in record.headers if header.name in _TRACE)
+    trace = tuple(
+        header for header in record.headers if header.name in TRACE and 0 < len(header.value or b"") <= MAX_TRACE
+    )
     return tuple(Header(name, value.encode()) for name, value in values.items()) + trace
 
 
