@@ -27,6 +27,7 @@ from pipeline.commands import (
     replay,
     report,
     run,
+    schemas,
     submit,
 )
 from pipeline.settings.apply import apply
@@ -46,6 +47,7 @@ _COMMANDS = {
     "report": report,
     "inspect": inspect,
     "audit": audit,
+    "schemas": schemas,
 }
 
 _OVERVIEW = """Kafka image-upload events in, Avro caption records out.

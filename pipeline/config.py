@@ -11,6 +11,7 @@ from pipeline.kafka.positions import Uploads
 from pipeline.kafka.span import Span
 from pipeline.metrics.options import MetricsOptions
 from schemas.codec import WireFormat
+from schemas.registry.options import RegistryOptions
 from transforms.audit import ALL, Audit
 from transforms.cache import CacheOptions
 from transforms.caption import CaptionOptions
@@ -60,6 +61,10 @@ class Config:
     uploads: Uploads = field(default_factory=Uploads)
     topics: Topics = field(default_factory=Topics)
     uploads_wire: WireFormat = field(default_factory=WireFormat)
+    captions_wire: WireFormat = field(default_factory=WireFormat)
+    audit_wire: WireFormat = field(default_factory=WireFormat)
+    registry: RegistryOptions | None = None
+    """Where the schema ids of captions and audit records are looked up at launch."""
     fetch: FetchLimits = field(default_factory=FetchLimits)
     inspect: InspectLimits = field(default_factory=InspectLimits)
     similarity: SimilarityRule = field(default_factory=SimilarityRule)
@@ -103,7 +108,7 @@ class Config:
 
     def audit(self) -> Audit:
         """What makes audit records."""
-        return Audit(self.topics.audit, self.run_id, texts=self.audit_texts)
+        return Audit(self.topics.audit, self.run_id, self.audit_wire, texts=self.audit_texts)
 
     def caption_options(self) -> CaptionOptions:
         """What the caption stage gets."""

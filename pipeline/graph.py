@@ -34,7 +34,7 @@ def build(uploads: Any, config: Config) -> None:
     """Attach the flow to a collection of `KafkaRecord`."""
     topics, run, kafka = config.topics, config.run_id, config.kafka
     audit = config.audit()
-    encode = Encode(topics.captions, run, config.is_replay, audit, topics.cache)
+    encode = Encode(topics.captions, run, config.is_replay, audit, topics.cache, config.captions_wire)
     fail = {DEAD_LETTERS: DeadLetter}
 
     decode = DecodeEvent(config.uploads_wire, config.prompts)

@@ -1,6 +1,7 @@
 """Reads and writes Avro values: bare Avro with one writer schema, or the Confluent wire format with several.
 
-Confluent's format is one magic byte 0, a 4-byte big-endian schema id, then the Avro body.
+Confluent's format is one magic byte 0, a 4-byte big-endian schema id, then the Avro body. A topic that was changed
+from one to the other is ``mixed``: our records begin with an id that is never empty, so bare Avro never begins with 0.
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ from typing import Any
 
 import fastavro
 
+from schemas.registry.options import RegistryOptions
 from transforms.errors import ConfigInvalid, EventUndecodable, UnknownSchema
 
 FOLDER = Path(__file__).parent
-FORMATS = ("avro", "confluent")
+FORMATS = ("avro", "confluent", "mixed")
 _MAGIC = 0
 _PREFIX = struct.Struct(">bI")
 
@@ -42,6 +44,12 @@ def load_schema(name_or_path: str) -> Any:
         ) from error
 
 
+def schema_json(name: str) -> Record:
+    """One of this package's schemas as it is published: what a registry is told."""
+    found: Record = json.loads((FOLDER / f"{name}.avsc").read_text())
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class WireFormat:
     """How values lie on one topic."""
@@ -50,13 +58,17 @@ class WireFormat:
     """One of `FORMATS`."""
     schemas: tuple[tuple[int, str], ...] = ()
     """Confluent only: schema id and schema name or file, for every writer; the first is used for writing."""
+    registry: RegistryOptions | None = None
+    """Asked for the ids that are not in ``schemas``."""
 
     def __post_init__(self) -> None:
         """Raise `ConfigInvalid` naming the option that mends it."""
         if self.format not in FORMATS:
             raise ConfigInvalid(f"wire format `{self.format}` does not exist; use {' or '.join(FORMATS)}")
-        if self.format == "confluent" and not self.schemas:
-            raise ConfigInvalid("wire format `confluent` needs a schema id; add --schema-id TOPIC:ID=FILE")
+        if self.format == "confluent" and not self.schemas and self.registry is None:
+            raise ConfigInvalid("wire format `confluent` needs a schema id; add --schema-id ID=FILE, or --registry URL")
+        if self.format == "avro" and self.registry is not None:
+            raise ConfigInvalid("wire format `avro` has no ids to ask the registry for; use confluent or mixed")
         if self.format == "avro" and len(self.schemas) > 1:
             raise ConfigInvalid("wire format `avro` takes one writer schema; use `confluent` to tell several apart")
 
@@ -67,8 +79,10 @@ class Encoder:
     def __init__(self, schema_name: str, wire: WireFormat | None = None) -> None:
         """``schema_name`` as in `load_schema`; a schema in ``wire`` takes its place."""
         wire = wire or WireFormat()
+        if wire.format != "avro" and not wire.schemas:
+            raise ConfigInvalid("a value in Confluent's wire format is written with a schema id; look it up first")
         self._schema = load_schema(wire.schemas[0][1] if wire.schemas else schema_name)
-        self._prefix = _PREFIX.pack(_MAGIC, wire.schemas[0][0]) if wire.format == "confluent" else b""
+        self._prefix = _PREFIX.pack(_MAGIC, wire.schemas[0][0]) if wire.format != "avro" else b""
 
     def encode(self, value: Mapping[str, Any]) -> bytes:
         """The value as bytes. Raises ValueError or TypeError when it does not fit the schema: a bug, not input."""
@@ -86,17 +100,18 @@ class Decoder:
         self._wire = wire or WireFormat()
         self._reader = load_schema(schema_name)
         self._writers = {schema_id: load_schema(path) for schema_id, path in self._wire.schemas}
-        if self._wire.format == "avro":
-            self._only = next(iter(self._writers.values()), self._reader)
+        is_bare = self._wire.format == "avro"
+        self._bare = next(iter(self._writers.values()), self._reader) if is_bare else self._reader
 
     def decode(self, data: bytes) -> Record:
         """The value as a dict.
 
-        Raises `UnknownSchema` for an id that is not configured, `EventUndecodable` for anything else that is
-        not a value of the schema, left-over bytes included.
+        Raises `UnknownSchema` for an id that is neither configured nor in the registry, `EventUndecodable` for
+        anything else that is not a value of the schema, left-over bytes included. A registry that does not answer
+        is a `JobError`.
         """
         buffer = io.BytesIO(data)
-        writer = self._only if self._wire.format == "avro" else self._writer(buffer)
+        writer = self._bare if self._is_bare(data) else self._writer(buffer)
         try:
             value = fastavro.schemaless_reader(buffer, writer, self._reader)
         except Exception as error:  # fastavro raises a dozen unrelated types on damaged bytes
@@ -112,6 +127,9 @@ class Decoder:
             )
         return value
 
+    def _is_bare(self, data: bytes) -> bool:
+        return self._wire.format == "avro" or (self._wire.format == "mixed" and data[:1] != b"\0")
+
     def _writer(self, buffer: io.BytesIO) -> Any:
         head = buffer.read(_PREFIX.size)
         if len(head) < _PREFIX.size:
@@ -125,9 +143,14 @@ class Decoder:
                 f"magic byte `{magic & 0xFF}` is not Confluent's 0; set --upload-format avro "
                 "if the topic holds bare Avro"
             )
-        if schema_id not in self._writers:
+        if schema_id in self._writers:
+            return self._writers[schema_id]
+        if self._wire.registry is None:
             known = ", ".join(str(i) for i in sorted(self._writers))
             raise UnknownSchema(
-                f"schema id `{schema_id}` is not configured (known: {known}); add --schema-id {schema_id}=FILE"
+                f"schema id `{schema_id}` is not configured (known: {known}); add --schema-id {schema_id}=FILE, "
+                "or --registry"
             )
-        return self._writers[schema_id]
+        from schemas.registry.writers import writers_for
+
+        return writers_for(self._wire.registry).writer(schema_id)

@@ -37,6 +37,9 @@
         ├── PrismMissing            prism_missing
         ├── TopicMissing            topic_missing
         ├── OffsetsUnavailable      offsets_unavailable
+        ├── RegistryUnreachable     registry_unreachable
+        ├── RegistryRefused         registry_refused
+        ├── SchemaUnfit             schema_unfit
         ├── ModelUnavailable        model_unavailable
         ├── ProxyUnreachable        proxy_unreachable
         ├── StageBroken             stage_broken
@@ -381,6 +384,24 @@ class OffsetsUnavailable(JobError):
     """
 
     code = "offsets_unavailable"
+
+
+class RegistryUnreachable(JobError):
+    """The schema registry did not answer, or only that it is busy or broken."""
+
+    code = "registry_unreachable"
+
+
+class RegistryRefused(JobError):
+    """The schema registry would not serve us, or did not speak as one: credentials, certificate, address, its rules."""
+
+    code = "registry_refused"
+
+
+class SchemaUnfit(JobError):
+    """A subject of the schema registry does not hold what this job reads or writes."""
+
+    code = "schema_unfit"
 
 
 class ModelUnavailable(JobError):

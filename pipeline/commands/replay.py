@@ -7,6 +7,7 @@ import contextlib
 import json
 from typing import TYPE_CHECKING, Any
 
+from pipeline.commands.registry import with_schema_ids
 from pipeline.commands.reuse import with_cache
 from pipeline.commands.runner import add_runner, submission
 from pipeline.commands.shared import add_command, add_job, add_topics, job_config
@@ -55,7 +56,7 @@ def declare(replay: argparse.ArgumentParser) -> None:
 
 def run(parsed: argparse.Namespace) -> int:
     """Run it."""
-    config = job_config(parsed)
+    config = with_schema_ids(job_config(parsed))
     from dataclasses import replace
 
     from pipeline.kafka.offsets import resolve

@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from pipeline.commands.duration import milliseconds
+from pipeline.commands.registry import with_schema_ids
 from pipeline.commands.reuse import with_cache
 from pipeline.commands.runner import add_runner, submission
 from pipeline.commands.shared import add_command, add_job, add_topics, job_config
@@ -82,6 +83,7 @@ def run(parsed: argparse.Namespace) -> int:
 
     config = replace(job_config(parsed), is_replay=False)
     live = live_read(parsed, config)
+    config = with_schema_ids(config)
     from pipeline.kafka.live.overseer import overseer_for
     from pipeline.kafka.offsets import resolve_starts
     from pipeline.kafka.source import ReadLive

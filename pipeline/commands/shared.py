@@ -11,6 +11,7 @@ from pipeline.commands.fetching import add_fetching, fetch_limits
 from pipeline.commands.given import given
 from pipeline.commands.kafka import add_kafka, kafka_options
 from pipeline.commands.metrics import add_metrics, metrics_options
+from pipeline.commands.registry import add_registry, registry_options
 from pipeline.commands.reuse import add_reuse, add_similarity, reuse
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from pipeline.config import Config
     from schemas.codec import WireFormat
+    from schemas.registry.options import RegistryOptions
     from transforms.inspect import InspectLimits
 
 
@@ -57,13 +59,16 @@ def add_topics(command: argparse.ArgumentParser) -> Any:
         "--cache-topic", default="", help="compacted: texts go there too, and new jobs start with them (default none)"
     )
     add_upload_format(group)
+    add_registry(command)
     return group
 
 
 def add_upload_format(group: Any) -> None:
     """What `wire_format` takes."""
     group.add_argument(
-        "--upload-format", choices=("avro", "confluent"), default="avro", help="bare Avro, or behind a schema id"
+        "--upload-format",
+        choices=("avro", "confluent", "mixed"),
+        help="bare Avro, behind a schema id, or both in one topic (default avro; confluent with --registry)",
     )
     group.add_argument(
         "--schema-id",
@@ -120,12 +125,12 @@ def add_model_pixels(group: Any) -> None:
     group.add_argument("--max-pixels", type=int, default=768 * 768, help="pixels the model sees (default 768x768)")
 
 
-def wire_format(name: str, schema_ids: list[str]) -> WireFormat:
-    """``--upload-format`` and ``--schema-id``. Raises `ConfigInvalid`."""
+def wire_format(name: str | None, schema_ids: list[str], registry: RegistryOptions | None = None) -> WireFormat:
+    """``--upload-format``, ``--schema-id`` and the registry. Raises `ConfigInvalid`."""
     from schemas.codec import WireFormat
     from transforms.errors import ConfigInvalid
 
-    schemas = []
+    name, schemas = name or ("avro" if registry is None else "confluent"), []
     for pair in schema_ids:
         number, _, file = pair.partition("=")
         if not number.isdigit() or not file:
@@ -133,7 +138,7 @@ def wire_format(name: str, schema_ids: list[str]) -> WireFormat:
         schemas.append((int(number), file))
     if name == "avro" and schemas:
         raise ConfigInvalid("`--schema-id` is for Confluent's wire format; add --upload-format confluent")
-    return WireFormat(name, tuple(schemas))
+    return WireFormat(name, tuple(schemas), None if name == "avro" else registry)
 
 
 def inspection(arguments: argparse.Namespace) -> InspectLimits:
@@ -176,13 +181,15 @@ def job_config(arguments: argparse.Namespace) -> Config:
     from transforms.captioner.prompts import Library
     from transforms.review import load_policy
 
+    registry = registry_options(arguments)
     return Config(
         kafka=kafka_options(arguments),
         uploads=uploads(arguments),
         topics=Topics(
             arguments.captions_topic, arguments.dead_letters_topic, arguments.audit_topic, arguments.cache_topic
         ),
-        uploads_wire=wire_format(arguments.upload_format, arguments.schema_id),
+        uploads_wire=wire_format(arguments.upload_format, arguments.schema_id, registry),
+        registry=registry,
         fetch=fetch_limits(arguments),
         inspect=inspection(arguments),
         captioner=captioner(arguments),

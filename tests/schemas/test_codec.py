@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from schemas.codec import FOLDER, Decoder, Encoder, WireFormat, load_schema
+from schemas.codec import FOLDER, Decoder, Encoder, WireFormat, load_schema, schema_json
+from schemas.registry import RegistryOptions
 from transforms.errors import ConfigInvalid, EventUndecodable, InputError, UnknownSchema
 
 MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -160,7 +161,7 @@ def test_a_value_that_does_not_fit_is_a_bug_and_says_so() -> None:
     ("format", "schemas", "words"),
     [
         ("json", (), "wire format `json` does not exist; use avro or confluent"),
-        ("confluent", (), "needs a schema id; add --schema-id"),
+        ("confluent", (), "needs a schema id; add --schema-id ID=FILE, or --registry URL"),
         ("avro", ((1, "image_upload"), (2, "image_upload")), "takes one writer schema; use `confluent`"),
     ],
 )
@@ -168,6 +169,32 @@ def test_wire_formats_that_cannot_be(format: str, schemas: tuple[tuple[int, str]
     with pytest.raises(ConfigInvalid) as raised:
         WireFormat(format, schemas)
     assert words in raised.value.message
+
+
+def test_a_topic_that_changed_its_format_is_read_whole() -> None:
+    decoder = Decoder("image_upload", WireFormat("mixed", ((7, "image_upload"),)))
+    assert decoder.decode(BODY)["image_id"] == "img-1"
+    assert decoder.decode(struct.pack(">bI", 0, 7) + BODY)["image_id"] == "img-1"
+    with pytest.raises(UnknownSchema, match="schema id `8` is not configured"):
+        decoder.decode(struct.pack(">bI", 0, 8) + BODY)
+    with pytest.raises(EventUndecodable, match="value of 0 bytes is not Avro"):
+        decoder.decode(b"")
+    assert Encoder("image_upload", WireFormat("mixed", ((7, "image_upload"),))).encode(LEAST)[:5] == b"\0\0\0\0\7"
+
+
+@pytest.mark.parametrize("name", ["caption", "audit", "image_upload"])
+def test_our_records_begin_with_an_id_and_so_never_with_the_magic_byte(name: str) -> None:
+    first = schema_json(name)["fields"][0]
+    assert first["type"] == "string"
+    assert first["name"].endswith("_id")
+
+
+def test_a_registry_needs_ids_to_ask_for_and_an_id_to_write_with() -> None:
+    registry = RegistryOptions("http://registry:8081")
+    with pytest.raises(ConfigInvalid, match="wire format `avro` has no ids to ask the registry for"):
+        WireFormat("avro", (), registry)
+    with pytest.raises(ConfigInvalid, match="is written with a schema id"):
+        Encoder("caption", WireFormat("confluent", (), registry))
 
 
 @pytest.mark.parametrize("content", ["", "no json", "3", "null", "{}", '{"type": "enum", "name": "E"}', '"nope"'])
