@@ -13,8 +13,8 @@ COMPOSE = load(DEPLOY / "compose.yaml")
 GPU = load(DEPLOY / "compose.gpu.yaml")
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 KEYS = {
-    "build", "command", "depends_on", "entrypoint", "environment", "healthcheck", "image", "network_mode", "ports",
-    "restart", "stop_grace_period", "stop_signal", "user", "volumes",
+    "build", "command", "configs", "depends_on", "entrypoint", "environment", "healthcheck", "image", "network_mode",
+    "ports", "restart", "stop_grace_period", "stop_signal", "user", "volumes",
 }  # fmt: skip
 CONDITIONS = {"service_healthy", "service_started", "service_completed_successfully"}
 
@@ -38,6 +38,13 @@ def test_services_wait_for_services_that_can_be_waited_for() -> None:
 def test_volumes_are_declared() -> None:
     used = {volume.split(":")[0] for service in SERVICES.values() for volume in service.get("volumes", [])}
     assert used == set(COMPOSE["volumes"])
+
+
+def test_configs_are_declared_and_there() -> None:
+    used = {one["source"] for service in SERVICES.values() for one in service.get("configs", [])}
+    assert used == set(COMPOSE["configs"])
+    for declared in COMPOSE["configs"].values():
+        assert (DEPLOY / declared["file"]).is_file()
 
 
 def test_ports_are_open_to_this_machine_only_and_differ() -> None:
