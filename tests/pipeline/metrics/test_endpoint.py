@@ -7,40 +7,19 @@ import urllib.request
 from collections.abc import Callable, Iterator
 
 import pytest
+from data.ports import HERE, free_range
 
 from pipeline.metrics.endpoint import Endpoint, close_endpoints, serve
 from pipeline.metrics.options import PORTS, MetricsOptions
 from transforms import tally
 from transforms.errors import ConfigInvalid
 
-HERE = "127.0.0.1"
-
 
 @pytest.fixture
 def first() -> Iterator[int]:
     """A port with `PORTS` free ones behind it, as far as one can know."""
-    yield free_range()
+    yield free_range(PORTS)
     close_endpoints()
-
-
-def free_range() -> int:
-    for _ in range(200):
-        with socket.socket() as probe:
-            probe.bind((HERE, 0))
-            port: int = probe.getsockname()[1]
-        if port + PORTS < 65536 and all(is_free(port + n) for n in range(PORTS)):
-            return port
-    raise AssertionError("no free ports")
-
-
-def is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HERE, port))
-        except OSError:
-            return False
-        return True
 
 
 def taken(port: int) -> socket.socket:
