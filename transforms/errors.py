@@ -79,7 +79,7 @@ class InputError(CaptionstreamError):
 class EventUndecodable(InputError):
     """The record's value is not an upload event in the configured wire format.
 
-    Compare the producer's format with --upload-format (`plain` or `confluent`) and its schema with
+    Compare the producer's format with --upload-format (`avro`, `confluent` or `mixed`) and its schema with
     `schemas/image_upload.avsc`. Redrive once the job reads what the producer writes.
     """
 
@@ -87,9 +87,9 @@ class EventUndecodable(InputError):
 
 
 class UnknownSchema(InputError):
-    """The record names a schema id that is not configured.
+    """The record names a schema id that is neither configured nor in the registry.
 
-    Name the id with --schema-id, or register the producer's schema, and redrive.
+    Name the id with --schema-id, or give the --registry that producers use, and redrive.
     """
 
     code = "unknown_schema"
@@ -387,19 +387,30 @@ class OffsetsUnavailable(JobError):
 
 
 class RegistryUnreachable(JobError):
-    """The schema registry did not answer, or only that it is busy or broken."""
+    """The schema registry did not answer, or only that it is busy or broken.
+
+    Check --registry and that it runs, also from where the workers are. The uploads are read when it is back.
+    """
 
     code = "registry_unreachable"
 
 
 class RegistryRefused(JobError):
-    """The schema registry would not serve us, or did not speak as one: credentials, certificate, address, its rules."""
+    """The schema registry would not serve us, or did not speak as one: credentials, certificate, address, its rules.
+
+    The message says which. See --registry-username, --registry-password and --registry-ca-file, and whether the
+    address needs a path, as Apicurio's `/apis/ccompat/v7`.
+    """
 
     code = "registry_refused"
 
 
 class SchemaUnfit(JobError):
-    """A subject of the schema registry does not hold what this job reads or writes."""
+    """A subject of the schema registry does not hold what this job reads or writes.
+
+    Run `captionstream schemas check`: it says so of each subject. `captionstream schemas register` puts our schemas
+    there; a producer's schema that cannot be read as an upload is the producer's to mend.
+    """
 
     code = "schema_unfit"
 
