@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 
+from transforms import tally
 from transforms.answer import answer_of, asked_of, caption_of, is_sampled, seed_of
 from transforms.captioner.api import CaptionRequest
 from transforms.dead_letter import dead_letter
@@ -157,7 +158,10 @@ class Serving:
         caption = caption_of(case, texts, tuple(others))
         self.out.append(caption)
         count("captions")
-        count("captions_reused" if all(caption.reused) else "captions_generated")
+        if all(caption.reused):
+            count("captions_reused")
+        else:
+            tally.add("captions_generated")
         for flag in caption.flags:
             count(flag)
         if self.group.is_deleted(candidate):
