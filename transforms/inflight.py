@@ -149,9 +149,8 @@ def captioner_for(options: CaptionerOptions) -> Inflight:
 
 
 def loaded() -> list[Inflight]:
-    """The process's captioners."""
-    with _lock:
-        return list(_loaded.values())
+    """The process's captioners. Without the lock: it is held for as long as a model takes to load."""
+    return list(_loaded.values())
 
 
 def preload(options: CaptionerOptions, inflight: Inflight) -> None:

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import bisect
 import collections
+import math
 import threading
+import time
 from dataclasses import dataclass
 
 Key = tuple[str, ...]
@@ -40,7 +42,8 @@ class Numbers:
 
 _lock = threading.Lock()
 _counts: collections.Counter[Key] = collections.Counter()
-_levels: dict[Key, float] = {}
+_levels: dict[Key, tuple[float, float]] = {}
+"""Each with the time after which it is not believed any more."""
 _seen = {name: [0] * (len(bounds) + 1) for name, bounds in BUCKETS.items()}
 _totals = dict.fromkeys(BUCKETS, 0.0)
 
@@ -59,10 +62,10 @@ def observe(name: str, value: float) -> None:
         _totals[name] += value
 
 
-def put(name: str, value: float, *labels: str) -> None:
-    """A level as it is now."""
+def put(name: str, value: float, *labels: str, seconds: float = math.inf) -> None:
+    """A level as it is now; told for so many ``seconds``, unless it is put again."""
     with _lock:
-        _levels[(name, *labels)] = value
+        _levels[(name, *labels)] = value, time.monotonic() + seconds
 
 
 def drop(name: str, *labels: str) -> None:
@@ -84,6 +87,8 @@ def totals() -> dict[str, int]:
 
 def numbers() -> Numbers:
     """Everything."""
+    now = time.monotonic()
     with _lock:
         seen = {name: Distribution(tuple(counts), _totals[name]) for name, counts in _seen.items()}
-        return Numbers(dict(_counts), dict(_levels), seen)
+        levels = {key: value for key, (value, until) in _levels.items() if until > now}
+        return Numbers(dict(_counts), levels, seen)

@@ -22,8 +22,8 @@ SAFE_LEVEL = "FULL_TRANSITIVE"
 """What the subjects of captions and audit records should take: every consumer reads every record."""
 MOST_VERSIONS = 32
 """Of an uploads subject, the newest."""
-CHECK_SECONDS = 5.0
-"""Patience with one question where a person waits."""
+CHECK_SECONDS = 6.0
+"""Patience with all questions together, where a person waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +46,14 @@ def subject_of(topic: str) -> str:
 
 
 def check_registry(
-    options: RegistryOptions, uploads: Uploads, topics: Topics, patience_seconds: float = CHECK_SECONDS
+    options: RegistryOptions, uploads: Uploads, topics: Topics, seconds: float = CHECK_SECONDS
 ) -> tuple[Finding, ...]:
-    """Look at every subject of a job; changes nothing. A registry that does not answer is a finding, too."""
+    """Look at every subject of a job, for at most so many seconds; changes nothing.
+
+    A registry that does not answer is a finding, too.
+    """
     try:
-        registry = Registry(Http(options, patience_seconds))
+        registry = Registry(Http(options, seconds, seconds))
     except JobError as error:
         return (Finding("", FAIL, error.message),)
     found: list[Finding] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import random
 import threading
 import time
@@ -57,12 +58,15 @@ class Http:
         self,
         options: RegistryOptions,
         patience_seconds: float = PATIENCE_SECONDS,
+        budget_seconds: float = math.inf,
         pause: Callable[[float], object] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
         chance: Callable[[], float] = random.random,
     ) -> None:
+        """``budget_seconds`` is for all questions together, where a person waits."""
         self._options = options
         self._patience = patience_seconds
+        self._until = clock() + budget_seconds
         self._pause, self._clock, self._chance = pause, clock, chance
         self._lock = threading.Lock()
         self._session = session = requests.Session()
@@ -77,7 +81,8 @@ class Http:
 
     def ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Answer:
         """Ask, again while it is busy or away. Raises `RegistryUnreachable` and `RegistryRefused`."""
-        deadline, pause, tried = self._clock() + self._patience, _FIRST_PAUSE, 0
+        begun, pause, tried = self._clock(), _FIRST_PAUSE, 0
+        deadline = min(begun + self._patience, self._until)
         while True:
             tried += 1
             try:
@@ -94,8 +99,9 @@ class Http:
                 failure = f"cannot be asked (`{type(error).__name__}`)"
             wait = pause * (0.5 + self._chance())
             if self._clock() + wait >= deadline:
+                waited = round(self._clock() - begun, 1)
                 raise RegistryUnreachable(
-                    f"the registry at `{self._options.place}` {failure}, `{tried}` times in {self._patience:g} s; "
+                    f"the registry at `{self._options.place}` {failure}, `{tried}` times in {waited:g} s; "
                     "check --registry and that it is running"
                 )
             self._pause(wait)

@@ -51,6 +51,16 @@ def test_levels_are_put_and_dropped() -> None:
     assert not [key for key in tally.numbers().levels if key[0] == "test_level"]
 
 
+def test_a_level_is_told_for_its_time_only() -> None:
+    tally.put("test_aged", 1, "old", seconds=0.0)
+    tally.put("test_aged", 2, "new", seconds=1000.0)
+    assert {key: value for key, value in tally.numbers().levels.items() if key[0] == "test_aged"} == {
+        ("test_aged", "new"): 2
+    }
+    tally.put("test_aged", 3, "old")
+    assert tally.numbers().levels["test_aged", "old"] == 3
+
+
 def test_nothing_is_lost_to_threads() -> None:
     before = sum(tally.numbers().distributions["fetch_seconds"].counts)
     with ThreadPoolExecutor(8) as pool:

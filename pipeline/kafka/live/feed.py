@@ -110,7 +110,8 @@ class Feed:
             count(f"lag_{self._place.topic}_{self._place.partition}", lag - self._told_lag)
             self._told_lag = lag
         if lag is not None:
-            tally.put("read_lag", lag, self._place.topic, str(self._place.partition))
+            # No longer than the feed is kept: another worker may read the partition by then.
+            tally.put("read_lag", lag, self._place.topic, str(self._place.partition), seconds=UNUSED_SECONDS)
 
     def close(self) -> None:
         """Disconnect, for good."""

@@ -1,12 +1,16 @@
 """From the tally to what a scrape says, read back by Prometheus' own parser."""
 
+import threading
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from pipeline.metrics.collector import TallyCollector, levels
 from pipeline.metrics.families import FAMILIES
+from transforms import inflight
 from transforms.captioner.api import CaptionerOptions
 from transforms.captioner.fake import FakeCaptioner
 from transforms.inflight import Inflight, captioner_for, close_all, preload
@@ -89,6 +93,28 @@ def test_every_family_says_its_help_whether_it_has_samples_or_not() -> None:
     for family in FAMILIES:
         assert f"# HELP {family.name} {family.help}\n" in text
         assert f"# TYPE {family.name} {family.kind}\n" in text
+
+
+def test_a_scrape_does_not_wait_for_a_model_that_is_being_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    loading, done = threading.Event(), threading.Event()
+
+    def create(_: CaptionerOptions) -> FakeCaptioner:
+        loading.set()
+        assert done.wait(30)
+        return FakeCaptioner()
+
+    monkeypatch.setattr(inflight, "create", create)
+    options = CaptionerOptions(kind="fake", model="slow to load")
+    loader = threading.Thread(target=captioner_for, args=(options,))
+    loader.start()
+    try:
+        assert loading.wait(30)
+        with ThreadPoolExecutor(1) as pool:
+            assert pool.submit(levels).result(10)["slots",] == 0
+    finally:
+        done.set()
+        loader.join(30)
+        close_all()
 
 
 def test_captioners_that_are_loaded_are_looked_at() -> None:

@@ -21,6 +21,19 @@ def clock() -> Clock:
     return Clock()
 
 
+def test_it_looks_as_often_as_the_lag_is_scraped_whatever_the_limit(clock: Clock) -> None:
+    asked = []
+
+    def behind() -> tuple[int, int]:
+        asked.append(clock.now)
+        return 0, 0
+
+    oversee = Overseer(WatchdogOptions(3600), behind, clock)
+    for clock.now in (1000.0, 1014.0, 1015.0, 1016.0, 1030.0):
+        oversee()
+    assert asked == [1000.0, 1015.0, 1030.0]
+
+
 def test_a_job_that_never_began_to_read_is_named_then_ended(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
     asked = []
 
