@@ -1,5 +1,6 @@
 """A stand-in for a schema registry: real HTTP, Confluent's API as far as we use it, and faults to order.
 
+Confluent's own client (confluent-kafka 2.16.1) works with it, too: it read captions of ours and wrote uploads for us.
 Schemas are equal when their JSON is. What is compatible is what the test says: ``incompatible[subject] = [words]``.
 """
 

@@ -1,6 +1,7 @@
 """Alert rules and dashboard: they ask for metrics that exist, by labels that these have, and do what they say.
 
-What is asked for is also looked for in a scrape of a running job: tests/live/test_metrics.py.
+What is asked for is also looked for in a scrape of a running job: tests/live/test_metrics.py. A Prometheus 2.42 has
+scraped the endpoint and answered every query; the dashboard has not been in a Grafana.
 """
 
 import re
@@ -13,7 +14,9 @@ import pytest
 import yaml
 from deploy.queries import BOARD, FOREIGN, LABELS, RULES, labels, names, panels, queries
 from deploy.reading import DEPLOY, load
+from prometheus_client import CollectorRegistry, generate_latest
 
+from pipeline.metrics.collector import TallyCollector
 from pipeline.metrics.families import FAMILIES
 
 PROMETHEUS = DEPLOY / "prometheus"
@@ -159,6 +162,15 @@ def test_every_alert_has_a_trial() -> None:
 def test_promtool_takes_the_rules_and_the_configuration(promtool: str) -> None:
     assert f"{len(RULES)} rules found" in run(promtool, "check", "rules", "rules.yaml")
     run(promtool, "check", "config", "prometheus.yaml")
+
+
+def test_promtool_has_nothing_to_say_of_our_names(promtool: str) -> None:
+    registry = CollectorRegistry()
+    registry.register(TallyCollector())
+    done = subprocess.run(
+        [promtool, "check", "metrics"], input=generate_latest(registry), capture_output=True, timeout=60
+    )
+    assert (done.returncode, done.stdout + done.stderr) == (0, b"")
 
 
 def test_the_alerts_do_what_they_say(promtool: str) -> None:
