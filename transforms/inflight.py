@@ -142,6 +142,7 @@ def captioner_for(options: CaptionerOptions) -> Inflight:
     """The process's captioner for these options, loaded once; loaded anew after it broke."""
     with _lock:
         if options in _loaded and _loaded[options].is_broken:
+            tally.add("captioner_restarts")
             _loaded.pop(options).captioner.close()
         if options not in _loaded:
             _loaded[options] = Inflight(create(options))

@@ -112,7 +112,9 @@ FAMILIES = (
         ("result",),
         {"cache_hits": ("hit",), "cache_misses": ("miss",), "cache_errors": ("error",)},
     ),
-    _counter("caption_captioner_restarts_total", "Ends of the captioner's own process.", "captioner_restarts"),
+    _counter(
+        "caption_captioner_restarts_total", "Times the captioner ended and was started again.", "captioner_restarts"
+    ),
     _counter("caption_watchdog_alarms_total", "Times that the watchdog saw the job stand still.", "watchdog_alarms"),
     _gauge("caption_inflight_requests", "Requests the captioner has not settled.", "inflight_requests"),
     _gauge("caption_slots", "Requests that the captioner answers at once.", "slots"),

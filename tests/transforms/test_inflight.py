@@ -19,6 +19,7 @@ from transforms.captioner.api import (
 from transforms.errors import CaptionerBroken, CaptionerStalled
 from transforms.inflight import Inflight, captioner_for, close_all, preload
 from transforms.outcomes import Outcomes
+from transforms.tally import totals
 
 PROMPT = RenderedPrompt("Describe.", "en", "p", "1")
 
@@ -209,7 +210,7 @@ def test_one_captioner_a_process(manual: Manual) -> None:
 def test_one_that_says_it_is_broken_is_replaced_by_the_next_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[Manual] = []
     monkeypatch.setattr("transforms.inflight.create", lambda _: made.append(Manual()) or made[-1])
-    options = CaptionerOptions("fake", slots=3)
+    options, restarts = CaptionerOptions("fake", slots=3), totals().get("captioner_restarts", 0)
     first = captioner_for(options)
     first.submit(ask("a"))
     made[0].futures[0].set_exception(RuntimeError("one picture's error"))
@@ -223,4 +224,5 @@ def test_one_that_says_it_is_broken_is_replaced_by_the_next_worker(monkeypatch: 
     with pytest.raises(CaptionerBroken):
         second.submit(ask("c"))
     assert captioner_for(options) is not second
+    assert totals()["captioner_restarts"] == restarts + 2
     close_all()
