@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from pipeline.commands.duration import milliseconds
+from pipeline.commands.registry import add_registry, registry_options
 from pipeline.commands.shared import add_upload_format, wire_format
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ def add_read_topics(command: argparse.ArgumentParser, uploads: str) -> Any:
     group.add_argument("--dead-letters-topic", default="image-captions-dead-letters", help="where dead letters are")
     group.add_argument("--audit-topic", default="image-captions-audit", help="where every answer of the model is")
     add_upload_format(group)
+    add_registry(command)
     return group
 
 
@@ -62,5 +64,5 @@ def topics(arguments: argparse.Namespace, uploads: tuple[str, ...] = (), cache: 
         arguments.dead_letters_topic,
         arguments.audit_topic,
         cache,
-        wire_format(arguments.upload_format, arguments.schema_id),
+        wire_format(arguments.upload_format, arguments.schema_id, registry_options(arguments)),
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 from pipeline.commands.kafka import add_kafka, kafka_options
 from pipeline.commands.looking import add_read_topics, add_window, window
+from pipeline.commands.registry import registry_options
 from pipeline.commands.shared import (
     add_command,
     add_inspection,
@@ -64,7 +65,8 @@ def run(parsed: argparse.Namespace) -> int:
         raise ConfigInvalid(f"`{parsed.gpus}` cards write no captions; mend --gpus")
     if parsed.topic and not parsed.report:
         raise ConfigInvalid("`--topic` is for the pictures of the page; add --report")
-    options, wire = kafka_options(parsed), wire_format(parsed.upload_format, parsed.schema_id)
+    options = kafka_options(parsed)
+    wire = wire_format(parsed.upload_format, parsed.schema_id, registry_options(parsed))
     limits = inspection(parsed)
     path = writable_report(parsed.report) if parsed.report else None
     topics = ReportTopics(parsed.captions_topic, parsed.dead_letters_topic, parsed.audit_topic)

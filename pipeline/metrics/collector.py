@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Mapping
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
-from transforms.ledger import LEDGER
 from pipeline.metrics.families import COUNTER, FAMILIES, HISTOGRAM, Family
 from transforms.inflight import loaded
+from transforms.ledger import LEDGER
 from transforms.tally import BUCKETS, Distribution, Key, Numbers, numbers
 
 Labelled = dict[tuple[str, ...], float]

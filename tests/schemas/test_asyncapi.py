@@ -66,7 +66,7 @@ def written() -> dict[str, Outgoing]:
         "caption": made,
         "captionDeleted": deleted,
         "audit": Audit("audits", "run")(refusal).audits[0],
-        "deadLetter": encode(dead_letter(OF.record, "Fetch image", ImageMissing("gone")), "dead", "run"),
+        "deadLetter": encode(dead_letter(OF.record, "Fetch image", ImageMissing("gone")), "dead", "run", 0),
         "cachedTexts": next(cached_texts(caption(OF), "cache", 0)),
         "cachedTextsDeleted": next(forgotten(gone, "cache", 0)),
     }

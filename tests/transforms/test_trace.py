@@ -56,8 +56,8 @@ def test_a_refused_answers_audit_record_has_it() -> None:
 def test_a_dead_letter_has_it_as_all_headers_of_its_upload() -> None:
     with rig(script=lambda request, _: RuntimeError("no"), gated=False, max_failures=1) as r:
         (letter,) = letters(r.lead(FIRST) + r.poll())
-    assert trace_of(encode_letter(letter, "dead", "run")) == (SPAN.format("a" * 16), f"shop={'a' * 16}")
-    other = encode_letter(dead_letter(SECOND.record, "Fetch image", ImageMissing("gone")), "dead", "run")
+    assert trace_of(encode_letter(letter, "dead", "run", 0)) == (SPAN.format("a" * 16), f"shop={'a' * 16}")
+    other = encode_letter(dead_letter(SECOND.record, "Fetch image", ImageMissing("gone")), "dead", "run", 0)
     assert trace_of(other) == (SPAN.format("b" * 16), f"shop={'b' * 16}")
 
 

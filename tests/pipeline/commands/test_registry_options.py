@@ -3,6 +3,7 @@
 import pytest
 
 from pipeline.cli import parser
+from pipeline.commands.looking import topics
 from pipeline.commands.shared import job_config
 from pipeline.config import Config
 from schemas.codec import WireFormat
@@ -42,6 +43,12 @@ def test_bare_uploads_are_asked_for() -> None:
 def test_ids_of_ones_own_go_before_the_registry() -> None:
     made = config(*OPTIONS, "--upload-format", "mixed", "--schema-id", "7=image_upload")
     assert made.uploads_wire == WireFormat("mixed", ((7, "image_upload"),), REGISTRY)
+
+
+def test_commands_that_look_into_uploads_ask_it_too() -> None:
+    parsed = parser().parse_args(["inspect", "--image", "img-1", *OPTIONS])
+    assert topics(parsed).uploads_wire == WireFormat("confluent", (), REGISTRY)
+    assert topics(parser().parse_args(["inspect", "--image", "img-1"])).uploads_wire == WireFormat()
 
 
 def test_nothing_of_it_by_default() -> None:
