@@ -1,6 +1,6 @@
 """Alert rules and dashboard: they ask for metrics that exist, by labels that these have, and do what they say.
 
-What is asked for is also looked for in a scrape of a running job: tests/live/test_metrics.py. A Prometheus 2.42 has
+What is asked for is also looked for in a scrape of a running job: tests/live/test_scraping.py. A Prometheus 2.42 has
 scraped the endpoint and answered every query; the dashboard has not been in a Grafana.
 """
 

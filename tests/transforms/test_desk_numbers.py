@@ -8,6 +8,7 @@ from transforms import tally
 from transforms.caption import CaptionOptions, planner_for
 from transforms.captioner.api import CaptionerOptions
 from transforms.captioner.fake import FakeCaptioner
+from transforms.captioner.prompts import Library
 from transforms.inflight import Inflight, close_all, preload
 from transforms.review import ReviewPolicy
 from transforms.similarity import SimilarityRule
@@ -51,7 +52,7 @@ def test_which_model_answers_is_said() -> None:
     preload(options, Inflight(FakeCaptioner()))
     tally.drop("model_info")
     try:
-        planner_for(CaptionOptions("job", options, "tiny", SimilarityRule(), ReviewPolicy()))
+        planner_for(CaptionOptions("job", options, Library.load("tiny"), SimilarityRule(), ReviewPolicy()))
     finally:
         close_all()
     ((name, model, revision, prompt),) = [key for key in tally.numbers().levels if key[0] == "model_info"]
