@@ -28,12 +28,12 @@ deployment to run once before a new version of the job; run and replay never reg
 def add(commands: Any) -> None:
     """Declare its options."""
     command = add_command(commands, "schemas", "compare schemas with a registry, or register them", _EXAMPLE)
-    command.add_argument("action", choices=("check", "register"))
+    command.add_argument("action", choices=("check", "register"), help="look, or put our schemas there")
     command.add_argument("--json", action="store_true", help="print one JSON object a line")
     add_registry(command)
     group = command.add_argument_group("topics")
-    group.add_argument("--captions-topic", default="image-captions")
-    group.add_argument("--audit-topic", default="image-captions-audit")
+    group.add_argument("--captions-topic", default="image-captions", help="where captions are")
+    group.add_argument("--audit-topic", default="image-captions-audit", help="where every answer of the model is")
     add_uploads(group)
     group.add_argument(
         "--with-uploads", action="store_true", help="register the uploads' schema, too, where producers do not"
