@@ -12,6 +12,7 @@ from pipeline.check.model import WHAT as MODEL
 from pipeline.check.model import model_findings
 from pipeline.check.plan import Plan
 from pipeline.check.prompts import prompt_findings
+from pipeline.check.registry import registry_findings
 from pipeline.check.runner import runner_findings
 from pipeline.check.schemas import schema_findings
 
@@ -27,6 +28,7 @@ def checks_of(plan: Plan) -> Sequence[tuple[str, Check]]:
         ("files", lambda: file_findings(plan)),
         (BROKERS, lambda: broker_findings(plan)),
         ("schema", lambda: schema_findings(plan.config.uploads_wire)),
+        ("registry", lambda: registry_findings(plan)),
         ("prompts", lambda: prompt_findings(plan.prompts, plan.config.captioner.text_tokens)),
         (MODEL, lambda: model_findings(plan)),
     )

@@ -16,11 +16,11 @@ _TRIES = 20
 
 
 def schema_findings(wire: WireFormat) -> Iterator[Finding]:
-    """One for each writer; without one the bundled schema is the writer's, too."""
-    if not wire.schemas:
+    """One for each writer that is named; bare events are of the bundled schema."""
+    if wire.format != "confluent":
         yield ok("schema", f"uploads are bare Avro of the bundled `{READER}`")
     for number, name in wire.schemas:
-        one = WireFormat(wire.format, ((number, name),))
+        one = WireFormat("confluent", ((number, name),))
         encoder, decoder = Encoder(READER, one), Decoder(READER, one)
         what = f"schema {number}"
         try:
