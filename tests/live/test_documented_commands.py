@@ -12,13 +12,16 @@ import subprocess
 import sys
 import time
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from data.registry_server import RegistryServer
 from docs.pages import PAGES, ROOT, commands
 from live.shop import Shop, near_copy, product_png
 
 from pipeline.local.kafka import LocalKafka
+from schemas.codec import schema_json
 from transforms.fetch import FetchLimits
 
 pytestmark = [pytest.mark.broker, pytest.mark.flink]
@@ -31,7 +34,7 @@ NAMES = {
     "audit": "image-captions-audit",
 }
 ELSEWHERE = {"deploying.md"}
-PLACES = {"--bootstrap-servers", "--model", "--device", "--checkpoint-dir", "--slots"}
+PLACES = {"--bootstrap-servers", "--registry", "--model", "--device", "--checkpoint-dir", "--slots"}
 """Options whose values are another machine's."""
 SAYS = {
     "audit": "every published text has its audit record",
@@ -41,6 +44,7 @@ SAYS = {
     "replay": "captions",
     "report": "tokens and GPU time",
     "run": "is submitted",
+    "schemas": "image-captions-audit-value",
     "submit": "uploads written to topic submitted",
     "check": " 0 fail in ",
     "try": "the pictures with their captions are in ",
@@ -87,7 +91,16 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
-def here(words: tuple[str, ...], servers: str, folder: Path) -> list[str]:
+@pytest.fixture(scope="module")
+def registry() -> Iterator[str]:
+    """Where a registry is that knows the job's schemas."""
+    with RegistryServer() as server:
+        for topic, schema in (("image-captions", "caption"), ("image-captions-audit", "audit")):
+            server.put(f"{topic}-value", schema_json(schema))
+        yield server.url
+
+
+def here(words: tuple[str, ...], servers: str, registry: str, folder: Path) -> list[str]:
     """The command with this machine's places."""
     kept = [words[0]]
     for name, word in itertools.pairwise(words):
@@ -95,7 +108,11 @@ def here(words: tuple[str, ...], servers: str, folder: Path) -> list[str]:
             kept.append(word)
     if "--bootstrap-servers" in words:
         kept += ["--bootstrap-servers", servers]
-    if "--model" in words:
+    if "--registry" in words:
+        kept += ["--registry", registry]
+        if words[0] == "run":  # the topic's uploads are bare
+            kept += ["--upload-format", "mixed"]
+    if "--model" in words or words[0] == "run":
         kept += ["--captioner", "fake", "--model", "fake", "--prompts", "tiny"]
     if words[0] == "submit":  # the others count what is on theirs
         kept = ["submitted" if name == "--topic" else word for name, word in itertools.pairwise(["", *kept])]
@@ -106,7 +123,9 @@ def here(words: tuple[str, ...], servers: str, folder: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("words", documented(), ids=lambda words: " ".join(words)[:70])
-def test_a_documented_command_does_what_it_is_for(words: tuple[str, ...], shop: Shop, folder: Path) -> None:
+def test_a_documented_command_does_what_it_is_for(
+    words: tuple[str, ...], shop: Shop, registry: str, folder: Path
+) -> None:
     if words[0] == "redrive":
         leave_a_letter(shop, folder)
     log = folder / "said.log"
@@ -114,7 +133,11 @@ def test_a_documented_command_does_what_it_is_for(words: tuple[str, ...], shop: 
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     with log.open("wb") as file:
         process = subprocess.Popen(
-            here(words, shop.servers, folder), cwd=folder, env=environment, stdout=file, stderr=subprocess.STDOUT
+            here(words, shop.servers, registry, folder),
+            cwd=folder,
+            env=environment,
+            stdout=file,
+            stderr=subprocess.STDOUT,
         )
     try:
         if words[0] == "run":
