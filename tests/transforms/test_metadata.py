@@ -15,6 +15,7 @@ from transforms.audit import Audit
 from transforms.captioner.headers import picture_format
 from transforms.captioner.images import decode_rgb
 from transforms.encode import Encode
+from transforms.errors import ImageCorrupt
 from transforms.fingerprint import fingerprint_picture
 from transforms.inspect import InspectImage, InspectLimits, inspect
 from transforms.metadata import bare
@@ -100,6 +101,30 @@ def test_odd_pictures_stay_what_they_are(name: str) -> None:
     if picture_format(picture.encoded) == picture.format and len(encoded) <= LIMITS.max_encoded:
         assert decode_rgb(picture.encoded).tobytes() == decode_rgb(encoded).tobytes()
     assert inspect(picture.encoded, LIMITS)[0].encoded == picture.encoded
+
+
+@pytest.mark.parametrize(
+    ("marker", "how"),
+    [
+        (b"\xff\x78\0\4ab", {"restart_marker_rows": 1}),
+        (b"\xff\xb3", {"restart_marker_rows": 1}),
+        (b"\xff\x01", {"restart_marker_rows": 1}),
+        (b"\xff\x01", {"progressive": True}),
+        (b"\xff\x01", {}),
+    ],
+)
+def test_of_a_damaged_scan_the_model_sees_what_the_fingerprint_is_of(marker: bytes, how: dict[str, object]) -> None:
+    """Decoders go on behind a marker that is none, each in its way."""
+    whole, looked_at = encode(noise(96, 64), "JPEG", comment=b"hi", **how), 0
+    begin = whole.index(b"\xff\xda") + 20
+    for place in range(begin, len(whole) - 2, (len(whole) - begin) // 40):
+        try:
+            picture, decoded = inspect(whole[:place] + marker + whole[place:], LIMITS)
+        except ImageCorrupt:
+            continue
+        looked_at += 1
+        assert decoded is None or decode_rgb(picture.encoded).tobytes() == decoded.tobytes()
+    assert looked_at
 
 
 def test_a_structure_that_cannot_be_followed_is_left_to_others() -> None:
