@@ -21,7 +21,7 @@ from transforms.values import Candidate, Deletion, GroupState, KnownTexts, Refus
 REPLACED = "replaced"
 """The audit's rule for a text that was good, and whose image shows another picture by now."""
 INCOMPLETE = "incomplete"
-"""The same, where the upload is a dead letter because it got no text in another language."""
+"""The same, where the upload got no text in another language: it is a dead letter, or, sampled, reuses all of them."""
 
 
 class Serving:
@@ -216,11 +216,14 @@ class Serving:
         )
         return tuple(text for text in found if text is not None)
 
-    def withhold(self, case: Case) -> None:
-        """Send to the audit what the model said for an upload that is to be a dead letter: no answer goes without."""
+    def withhold(self, case: Case, told: tuple[Text, ...] = ()) -> None:
+        """Send to the audit what the model said for an upload that is not to have it: no answer goes without.
+
+        Those ``told`` are in its caption.
+        """
         candidate = case.candidate
         whose = candidate.upload.image_id, candidate.picture.sha256
-        mine = (text for text in self._texts(case) if (text.image_id, text.sha256) == whose)
+        mine = (text for text in self._texts(case) if (text.image_id, text.sha256) == whose and text not in told)
         self.out.extend(_withheld(case, text, INCOMPLETE) for text in mine)
 
     def fail(self, candidate: Candidate, error: InputError) -> None:
