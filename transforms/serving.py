@@ -21,7 +21,7 @@ from transforms.values import Candidate, Deletion, GroupState, KnownTexts, Refus
 REPLACED = "replaced"
 """The audit's rule for a text that was good, and whose image shows another picture by now."""
 INCOMPLETE = "incomplete"
-"""The same, where the upload got no text in another language: it is a dead letter, or, sampled, reuses all of them."""
+"""The same, where the upload has no text in another language: it is a dead letter, deleted, or, sampled, reuses all."""
 
 
 class Serving:
@@ -84,6 +84,9 @@ class Serving:
         self.out.append(Tombstone(deletion.record, deletion.image_id, deletion.merchant))
         if self.means.cache is not None:
             self.means.cache.forget(deletion.merchant, mine)
+        for request in self.group.requests:  # whose other texts go now, and were in no record yet
+            if request.case.candidate.upload.image_id == deletion.image_id:
+                self.withhold(request.case)
         dropped = self.group.forget_texts_of(deletion.image_id)
         if self.group.requests:
             self.group.add_deletion(deletion)
