@@ -81,10 +81,14 @@ def _tiff(turn: int) -> bytes:
     return struct.pack(">2sHIHHHIHHI", b"MM", 42, 8, 1, 0x0112, 3, 1, turn, 0, 0)
 
 
-def _png(data: bytes, turn: int) -> bytes:
-    kept, position, name = [data[:8]], 8, b""
+def _png(data: bytes, turn: int) -> bytes | None:
+    """None where a later frame of an animation stands first: Pillow takes it for the picture."""
+    kept, position, name, has_pixels = [data[:8]], 8, b"", False
     while position + 8 <= len(data) and name != b"IEND":
         length, name = struct.unpack_from(">I4s", data, position)
+        has_pixels |= name == b"IDAT"
+        if name == b"fdAT" and not has_pixels:
+            return None
         if name in _PNG_NEEDED:
             kept.append(data[position : position + 12 + length])
         if name == b"IHDR" and turn != 1:
