@@ -16,6 +16,9 @@ _MARKER = re.compile(rb"\xff([^\x00\xff\xd0-\xd7])")
 _START_OF_SCAN, _END, _JFIF, _ADOBE = 0xDA, 0xD9, 0xE0, 0xEE
 _NEEDED = frozenset((*range(0xC0, 0xD0), 0xDA, 0xDB, 0xDC, 0xDD, 0xDE, 0xDF))
 """Frames, tables, scans, restarts."""
+_AMONG_SCANS = frozenset((0xC4, 0xDA, 0xDB, 0xDC, 0xDD))
+_TOLD = frozenset((*range(0xE0, 0xF0), 0xFE))
+"""What applications and people say."""
 _PNG_NEEDED = frozenset((b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"))
 """Of an animation the first frame is enough: its other chunks may be damaged where nobody has looked."""
 _WEBP_NEEDED = frozenset((b"VP8 ", b"VP8L", b"ALPH", b"ANIM", b"ANMF"))
@@ -37,7 +40,12 @@ def bare(encoded: bytes, kind: str, turn: int) -> bytes | None:
     return encoded if made == encoded else made
 
 
-def _jpeg(data: bytes, turn: int) -> bytes:
+def _jpeg(data: bytes, turn: int) -> bytes | None:
+    """None where a marker is none that a JPEG has there.
+
+    Through such damage a decoder finds its way as it can, and another way when less is there: the fingerprint would be
+    of one picture and the caption of another.
+    """
     kept, is_scan, position = [b"\xff\xd8"], False, 2
     if turn != 1:
         kept.append(_segment(0xE1, b"Exif\0\0" + _tiff(turn)))
@@ -47,6 +55,8 @@ def _jpeg(data: bytes, turn: int) -> bytes:
         code, position = match[1][0], match.end()
         if code == _END:
             break
+        if code not in (_AMONG_SCANS if is_scan else _NEEDED) and code not in _TOLD:
+            return None
         (length,) = struct.unpack_from(">H", data, position)
         content = data[position + 2 : position + length]
         if code in _NEEDED:
@@ -71,10 +81,14 @@ def _tiff(turn: int) -> bytes:
     return struct.pack(">2sHIHHHIHHI", b"MM", 42, 8, 1, 0x0112, 3, 1, turn, 0, 0)
 
 
-def _png(data: bytes, turn: int) -> bytes:
-    kept, position, name = [data[:8]], 8, b""
+def _png(data: bytes, turn: int) -> bytes | None:
+    """None where a later frame of an animation stands first: Pillow takes it for the picture."""
+    kept, position, name, has_pixels = [data[:8]], 8, b"", False
     while position + 8 <= len(data) and name != b"IEND":
         length, name = struct.unpack_from(">I4s", data, position)
+        has_pixels |= name == b"IDAT"
+        if name == b"fdAT" and not has_pixels:
+            return None
         if name in _PNG_NEEDED:
             kept.append(data[position : position + 12 + length])
         if name == b"IHDR" and turn != 1:

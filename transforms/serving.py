@@ -21,7 +21,7 @@ from transforms.values import Candidate, Deletion, GroupState, KnownTexts, Refus
 REPLACED = "replaced"
 """The audit's rule for a text that was good, and whose image shows another picture by now."""
 INCOMPLETE = "incomplete"
-"""The same, where the upload is a dead letter because it got no text in another language."""
+"""The same, where the upload has no text in another language: it is a dead letter, deleted, or, sampled, reuses all."""
 
 
 class Serving:
@@ -84,6 +84,9 @@ class Serving:
         self.out.append(Tombstone(deletion.record, deletion.image_id, deletion.merchant))
         if self.means.cache is not None:
             self.means.cache.forget(deletion.merchant, mine)
+        for request in self.group.requests:  # whose other texts go now, and were in no record yet
+            if request.case.candidate.upload.image_id == deletion.image_id:
+                self.withhold(request.case)
         dropped = self.group.forget_texts_of(deletion.image_id)
         if self.group.requests:
             self.group.add_deletion(deletion)
@@ -216,11 +219,14 @@ class Serving:
         )
         return tuple(text for text in found if text is not None)
 
-    def withhold(self, case: Case) -> None:
-        """Send to the audit what the model said for an upload that is to be a dead letter: no answer goes without."""
+    def withhold(self, case: Case, told: tuple[Text, ...] = ()) -> None:
+        """Send to the audit what the model said for an upload that is not to have it: no answer goes without.
+
+        Those ``told`` are in its caption.
+        """
         candidate = case.candidate
         whose = candidate.upload.image_id, candidate.picture.sha256
-        mine = (text for text in self._texts(case) if (text.image_id, text.sha256) == whose)
+        mine = (text for text in self._texts(case) if (text.image_id, text.sha256) == whose and text not in told)
         self.out.extend(_withheld(case, text, INCOMPLETE) for text in mine)
 
     def fail(self, candidate: Candidate, error: InputError) -> None:

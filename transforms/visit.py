@@ -161,6 +161,7 @@ class Visit(Serving):
         if request.case.is_sampled and not self.group.missing(unsampled, self.means.rule):
             count("audit_failed")
             self.out.extend(request.refusals)
+            self.withhold(request.case, told=self._texts(unsampled))
             self.finish(unsampled)
             return
         if not streak.failures:

@@ -12,8 +12,8 @@ from pipeline.kafka.positions import Position
 from transforms import values
 from transforms.coders import CROSSING
 
-KEPT = (*CROSSING, Place, Known)
-"""What lies in a savepoint, and so must be read by every later version."""
+KEPT = (*CROSSING, Place, Known, values.Text)
+"""What lies in a savepoint, or by itself in a Redis, and so must be read by every later version."""
 
 
 def state_values() -> dict[type, Any]:
@@ -73,5 +73,6 @@ def state_values() -> dict[type, Any]:
         values.Publication((outgoing,), (outgoing, outgoing)),
         Place("uploads", 3, 4_294_967_296, 1_700_000_000_000),
         Known((Position("uploads", 0, 5), Position("图", 7, 0))),
+        text,
     )
     return {type(value): value for value in known}

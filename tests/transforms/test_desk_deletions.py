@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from data import samples
-from data.desk_rig import COPY, LEADER, captions, only, rig
+from data.desk_rig import COPY, LEADER, captions, only, picture, rig
 from data.samples import deletion
 
 from transforms.values import (
     Caption,
+    DeadLetter,
     GroupState,
+    Refusal,
     Tombstone,
 )
 
@@ -39,6 +41,23 @@ def test_deleted_while_waiting() -> None:
         assert r.store.cell is not None
         assert len(r.store.cell.texts) == 1
         assert r.store.cell.deletions == ()
+
+
+def test_an_answer_that_goes_with_its_image_before_the_caption_is_out_is_in_the_audit() -> None:
+    def script(_: object, prompt: object) -> str | None:
+        return "!" * 40 if prompt.language == "en" else None  # type: ignore[attr-defined]
+
+    with rig(script=script) as r:
+        r.lead(picture("lead", languages=("zh-Hans", "en")))
+        r.idle()
+        r.gate.clear()
+        assert r.poll(0.0) == []  # the other language is asked for again
+        out = r.arrive(deletion("lead", 5))
+        r.gate.set()
+        out += r.poll()
+        assert isinstance(out[-1], DeadLetter)
+        answers = [(o.text.language, o.text.rules) for o in out if isinstance(o, Refusal)]
+        assert answers.count(("zh-Hans", ("incomplete",))) == 1
 
 
 def test_deleted_leader_takes_its_text_along() -> None:

@@ -14,9 +14,7 @@ from transforms.answer import is_sampled
 from transforms.errors import ConfigInvalid
 from transforms.group import Case
 from transforms.means import DeskOptions
-from transforms.values import (
-    Caption,
-)
+from transforms.values import Caption, Refusal
 
 
 @pytest.mark.parametrize("moment", ["before", "during", "after"])
@@ -186,6 +184,22 @@ def test_a_sampled_copy_whose_own_caption_fails_reuses_after_all() -> None:
         assert isinstance(made, Caption)
         assert made.reused == (True,)
         assert made.flags == ()
+
+
+def test_what_a_sampled_copy_was_answered_in_one_language_is_in_the_audit_though_it_reuses_both() -> None:
+    def script(request: object, prompt: object) -> str | None:
+        is_bad = (request.image, prompt.language) == (b"copy", "en")  # type: ignore[attr-defined]
+        return "!" * 40 if is_bad else None
+
+    both = ("zh-Hans", "en")
+    with audit_rig(script=script) as r:
+        r.lead(picture("lead", languages=both))
+        r.poll()
+        out = r.arrive(picture("copy", 2, offset=1, languages=both)) + r.poll()
+        assert captions(out)["copy"].reused == (True, True)
+        answers = [o.text for o in out if isinstance(o, Refusal)]
+        assert [text.language for text in answers] == ["en", "en", "en", "zh-Hans"]
+        assert (answers[-1].rules, answers[-1].image_id) == (("incomplete",), "copy")
 
 
 def test_a_copy_that_has_waited_is_not_sampled() -> None:

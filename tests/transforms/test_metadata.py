@@ -1,11 +1,13 @@
 """What a picture says besides its pixels ends at Inspect image."""
 
 import io
+import struct
+import zlib
 
 import numpy as np
 import pytest
 from data.bad_pictures import PICTURES
-from data.pictures.blocks import encode, exif, noise, red_jpeg
+from data.pictures.blocks import chunk, encode, exif, noise, png, red_jpeg
 from data.pictures.told import SECRET, TOLD, said, subject
 from data.samples import caption, record, text, upload
 from PIL import Image
@@ -15,6 +17,7 @@ from transforms.audit import Audit
 from transforms.captioner.headers import picture_format
 from transforms.captioner.images import decode_rgb
 from transforms.encode import Encode
+from transforms.errors import ImageCorrupt
 from transforms.fingerprint import fingerprint_picture
 from transforms.inspect import InspectImage, InspectLimits, inspect
 from transforms.metadata import bare
@@ -100,6 +103,40 @@ def test_odd_pictures_stay_what_they_are(name: str) -> None:
     if picture_format(picture.encoded) == picture.format and len(encoded) <= LIMITS.max_encoded:
         assert decode_rgb(picture.encoded).tobytes() == decode_rgb(encoded).tobytes()
     assert inspect(picture.encoded, LIMITS)[0].encoded == picture.encoded
+
+
+@pytest.mark.parametrize(
+    ("marker", "how"),
+    [
+        (b"\xff\x78\0\4ab", {"restart_marker_rows": 1}),
+        (b"\xff\xb3", {"restart_marker_rows": 1}),
+        (b"\xff\x01", {"restart_marker_rows": 1}),
+        (b"\xff\x01", {"progressive": True}),
+        (b"\xff\x01", {}),
+    ],
+)
+def test_of_a_damaged_scan_the_model_sees_what_the_fingerprint_is_of(marker: bytes, how: dict[str, object]) -> None:
+    """Decoders go on behind a marker that is none, each in its way."""
+    whole, looked_at = encode(noise(96, 64), "JPEG", comment=b"hi", **how), 0
+    begin = whole.index(b"\xff\xda") + 20
+    for place in range(begin, len(whole) - 2, (len(whole) - begin) // 40):
+        try:
+            picture, decoded = inspect(whole[:place] + marker + whole[place:], LIMITS)
+        except ImageCorrupt:
+            continue
+        looked_at += 1
+        assert decoded is None or decode_rgb(picture.encoded).tobytes() == decoded.tobytes()
+    assert looked_at
+
+
+def test_of_an_animation_whose_later_frame_stands_first_the_model_sees_what_the_fingerprint_is_of() -> None:
+    control = chunk(b"fcTL", struct.pack(">IIIIIHHBB", 0, 64, 48, 0, 0, 1, 10, 0, 0))
+    frame = chunk(b"fdAT", struct.pack(">I", 1) + zlib.compress((b"\0" + b"\0\0\xff" * 64) * 48))
+    encoded = png(64, 48, 8, 2, b"\xff\0\0" * 64, chunk(b"acTL", struct.pack(">II", 2, 0)), control, frame)
+    picture, decoded = inspect(encoded, LIMITS)
+    seen = decode_rgb(picture.encoded)
+    assert decoded is None or seen.tobytes() == decoded.tobytes()
+    assert np.abs(np.asarray(seen, np.int16) - np.asarray(decode_rgb(encoded), np.int16)).mean() < 4
 
 
 def test_a_structure_that_cannot_be_followed_is_left_to_others() -> None:

@@ -13,10 +13,12 @@ from transforms.errors import ConfigInvalid, SourceForbidden
 from transforms.fetch.addresses import parse
 from transforms.fetch.answers import TryAgain
 from transforms.fetch.deadline import Deadline, TimedSocket
-from transforms.fetch.dial import CONNECT_SECONDS, Connect, Dial, Resolve, connect, resolve
+from transforms.fetch.dial import Connect, Dial, Resolve, connect, resolve
 
 _STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})[ \r]")
 _MOST_HEAD = 8192
+_FAIR_SECONDS = 2.0
+"""A proxy that had less to be reached in may be well; a first packet that is lost is sent again after one."""
 
 
 class ProxyFailed(OSError):
@@ -41,7 +43,8 @@ class ProxyDial(Dial):
 
     def __call__(self, host: str, port: int, deadline: Deadline) -> TimedSocket:
         """A socket that takes whole addresses. Raises `SourceForbidden`, `ProxyFailed` or `TimeoutError`."""
-        deadline.within(CONNECT_SECONDS)  # that it is over is not the proxy's fault
+        # That it is over, or as good as over, is not the proxy's fault: a host that redirects late could stop the job.
+        is_late = deadline.within(_FAIR_SECONDS) < _FAIR_SECONDS
         literal = parse(host)
         if literal is not None:
             self._check(host, [literal])
@@ -51,6 +54,8 @@ class ProxyDial(Dial):
             found = [own] if own is not None else self._judged(name, at, deadline)
             return self._connected(found, at, deadline)
         except (OSError, SourceForbidden) as error:
+            if is_late and isinstance(error, TimeoutError):
+                raise
             raise ProxyFailed(f"the proxy could not be reached (`{type(error).__name__}`)") from None
 
     def tunnel(self, host: str, port: int, deadline: Deadline) -> TimedSocket:

@@ -83,7 +83,8 @@ class S3Signer:
             client = self._client(self._regions.get(thing.bucket))
             where = {"Bucket": thing.bucket, "Key": thing.name}
             signed = client.generate_presigned_url("get_object", Params=where, ExpiresIn=VALID_SECONDS)
-        except botocore.exceptions.BotoCoreError as error:
+        # The second is what a role's own service answers; it is none of the first.
+        except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
             raise TryAgain(f"the request could not be signed (`{type(error).__name__}`)") from None
         return _request(signed, thing)
 

@@ -15,6 +15,8 @@ from data.web_host import WebHost, answer, drip, picture, redirect
 from transforms.errors import ConfigInvalid, ImageUnreadable, ProxyUnreachable, SourceForbidden
 from transforms.fetch import Fetcher, FetchLimits, HttpLimits
 from transforms.fetch.client import Client, _dial
+from transforms.fetch.deadline import TimedSocket
+from transforms.fetch.dial import connect
 from transforms.fetch.proxy import ProxyDial
 
 
@@ -169,6 +171,33 @@ def test_a_proxy_that_is_down_is_no_uploads_fault() -> None:
         ProxyUnreachable, match=r"the proxy could not be reached \(`ConnectionRefusedError`\), at attempt `3`"
     ):
         through(f"http://127.0.0.1:{port}").fetch(upload(uri="http://shop.example/a.jpg"))
+
+
+@pytest.mark.parametrize(
+    ("spent", "error"), [(29.99, ImageUnreadable), (27.0, ProxyUnreachable), (0.0, ProxyUnreachable)]
+)
+def test_a_host_that_redirects_when_its_time_is_as_good_as_over_stops_no_job(
+    spent: float, error: type[Exception]
+) -> None:
+    now = [0.0]
+
+    def connecting(address: str, port: int, seconds: float) -> TimedSocket:
+        made = connect(address, port, 5.0) if now[0] < spent else None
+        if made is None:
+            now[0] += seconds
+            raise TimeoutError
+        return made
+
+    def redirecting(_: str) -> bytes:
+        now[0] = spent
+        return redirect("http://other.example/b.jpg")
+
+    with WebHost(redirecting) as host, Proxy(host) as proxy:
+        of = limits(proxy.url(""), ("shop.example", "other.example"), seconds=30.0)
+        dial = ProxyDial(("127.0.0.1", proxy.port), connect=connecting)
+        client = Client(of, dial, clock=lambda: now[0], pause=lambda _: None)
+        with pytest.raises(error, match=r"took more than|proxy could not be reached"):
+            Fetcher(of, client).fetch(upload(uri="http://shop.example/a.jpg"))
 
 
 def test_a_proxy_that_drips_or_talks_on_is_given_up() -> None:

@@ -302,6 +302,19 @@ def test_a_token_that_does_not_come_is_no_ones_end(credentials: Token, monkeypat
         assert "redrive" in said
 
 
+def test_a_role_that_is_not_given_is_no_ones_end_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    import botocore.exceptions
+
+    def refused(_: object) -> None:
+        told = {"Error": {"Code": "AccessDenied", "Message": "s3cret"}}
+        raise botocore.exceptions.ClientError(told, "AssumeRoleWithWebIdentity")  # type: ignore[arg-type]
+
+    monkeypatch.setattr("botocore.credentials.Credentials.get_frozen_credentials", refused)
+    with ObjectStore({}) as store:
+        There(store).refused(ImageUnreadable, "s3://shop/a", "the request could not be signed (`ClientError`)")
+        assert store.accepted == 0
+
+
 @pytest.mark.parametrize(("scheme", "package"), [("s3", "botocore"), ("gs", "google-auth")])
 def test_a_missing_package_is_named_with_its_extra(scheme: str, package: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(signing, "find_spec", lambda _: None)
