@@ -11,10 +11,11 @@ from urllib.parse import urlsplit, urlunsplit
 from schemas.codec import Encoder, WireFormat
 from transforms import cloudevents
 from transforms.audit import Audit, common
-from transforms.origin import origin_of
+from transforms.origin import ORIGIN, origin_of
 from transforms.values import (
     Caption,
     Finished,
+    Header,
     Moderation,
     ModerationVerdict,
     Outgoing,
@@ -91,9 +92,12 @@ class Encode:
 
     def _tombstone(self, tombstone: Tombstone, now: int) -> Outgoing:
         record = tombstone.record
-        identity = cloudevents.derived_id("tombstone", tombstone.image_id, str(origin_of(record)))
+        place = str(origin_of(record))
+        identity = cloudevents.derived_id("tombstone", tombstone.image_id, place)
         kind = "captionstream.caption.deleted.v1"
         headers = cloudevents.headers(identity, kind, tombstone.image_id, record, now)
+        # It has no value to say in which record it answers, and a late one must not withdraw what is newer.
+        headers += (Header(ORIGIN, place.encode()),)
         return Outgoing(self.topic, tombstone.image_id.encode(), None, headers, now, record)
 
 

@@ -8,6 +8,7 @@ from data.samples import NEW_YEAR_MS, candidate, caption, fingerprint, record, t
 from schemas.codec import Decoder, WireFormat, load_schema
 from transforms.audit import Audit
 from transforms.encode import Encode, public_uri
+from transforms.origin import origin_of
 from transforms.values import (
     Candidate,
     Finished,
@@ -214,6 +215,8 @@ def test_a_tombstone() -> None:
     headers = {header.name: header.value for header in sent.headers}
     assert headers["ce_type"] == b"captionstream.caption.deleted.v1"
     assert headers["traceparent"] == b"00-ab"
+    assert headers["caption.origin"] == str(origin_of(gone.record)).encode()
+    assert headers["caption.origin"].endswith(b"/12")
     assert headers["ce_id"] == {h.name: h.value for h in encode()(Finished(tombstone=gone)).records[0].headers}["ce_id"]
     other = encode()(Finished(tombstone=Tombstone(record(13, value=None), "img-1", "shop"))).records[0]
     assert headers["ce_id"] != {h.name: h.value for h in other.headers}["ce_id"]
