@@ -96,6 +96,7 @@ def test_every_family_says_its_help_whether_it_has_samples_or_not() -> None:
 
 
 def test_a_scrape_does_not_wait_for_a_model_that_is_being_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    close_all()  # other tests' captioners have slots, too
     loading, done = threading.Event(), threading.Event()
 
     def create(_: CaptionerOptions) -> FakeCaptioner:
