@@ -63,7 +63,7 @@ def run(parsed: argparse.Namespace) -> int:
         raise ConfigInvalid(f"price `{parsed.gpu_hour_price}` is none; mend --gpu-hour-price")
     if parsed.gpus < 1:
         raise ConfigInvalid(f"`{parsed.gpus}` cards write no captions; mend --gpus")
-    if parsed.topic and not parsed.report:
+    if parsed.topic and not parsed.report and "--topic" not in parsed.sources.places:  # a shared file may name it
         raise ConfigInvalid("`--topic` is for the pictures of the page; add --report")
     options = kafka_options(parsed)
     wire = wire_format(parsed.upload_format, parsed.schema_id, registry_options(parsed))

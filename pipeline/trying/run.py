@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline.config import Config, Topics
+from pipeline.inspect.said import words_of
 from pipeline.kafka.connection import KafkaOptions
 from pipeline.kafka.consume import read_topic
 from pipeline.kafka.offsets import resolve
@@ -41,7 +42,7 @@ class Result:
 
     source: Source
     texts: Mapping[str, str] = field(default_factory=dict)
-    """By language; empty where there is no caption."""
+    """By language, with the alternative text of prompts that ask for one; empty where there is no caption."""
     copy_of: str = ""
     """Image id of the picture whose text it has."""
     code: str = ""
@@ -93,7 +94,7 @@ def _load(captioner: CaptionerOptions) -> Future[object]:
 
 
 def _caption(value: Mapping[str, Any], results: Mapping[str, Result]) -> Result:
-    texts = {text["language"]: text["caption"] for text in value["texts"]}
+    texts = {text["language"]: words_of(text) for text in value["texts"]}
     return Result(results[value["image_id"]].source, texts, value["duplicate_of"] or "")
 
 
