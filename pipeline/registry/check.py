@@ -23,7 +23,7 @@ SAFE_LEVEL = "FULL_TRANSITIVE"
 MOST_VERSIONS = 32
 """Of an uploads subject, the newest."""
 CHECK_SECONDS = 6.0
-"""Patience with all questions together, where a person waits."""
+"""Patience where a person waits: `check_registry` has no more for all of its questions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ def with_registry(config: Config) -> tuple[Config, tuple[Finding, ...]]:
     """
     if config.registry is None:
         return config, ()
-    registry = Registry(Http(config.registry))
+    registry = Registry(Http(config.registry, CHECK_SECONDS))
     try:
         found = tuple(findings(registry, config.uploads, config.topics))
     finally:
@@ -163,7 +163,8 @@ def _uploads(registry: Registry, subject: str) -> Finding:
             f"version {version} of `{subject}` cannot be read as an upload: {unfit[version]}; what was written with it "
             "becomes dead letters",
         )
-    return Finding(subject, OK, f"all {len(versions)} versions of `{subject}` can be read as uploads")
+    every = f"all {len(versions)} versions" if len(versions) > 1 else "the only version"
+    return Finding(subject, OK, f"{every} of `{subject}` can be read as uploads")
 
 
 def _wire(schema_id: int | None, schema: str) -> WireFormat:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from pipeline.config import Config, Topics
 from pipeline.kafka.positions import Uploads
 from pipeline.registry.check import FAIL, OK, WARN, check_registry, with_registry
 from pipeline.registry.register import register_schemas
+from pipeline.registry.write import with_writer
 from schemas.codec import WireFormat, schema_json
 from schemas.registry import RegistryOptions
 from schemas.registry.client import Registry
@@ -41,7 +43,7 @@ def found(server: RegistryServer, uploads: Uploads = Uploads(), **topics: str) -
 
 def test_all_is_well_and_nothing_was_changed(server: RegistryServer) -> None:
     assert found(server) == {
-        UPLOADS: (OK, f"all 1 versions of `{UPLOADS}` can be read as uploads"),
+        UPLOADS: (OK, f"the only version of `{UPLOADS}` can be read as uploads"),
         CAPTIONS: (OK, f"our schema `caption` is version 1 of `{CAPTIONS}`, id 102"),
         AUDIT: (OK, f"our schema `audit` is version 1 of `{AUDIT}`, id 103"),
     }
@@ -135,6 +137,19 @@ def test_a_job_without_a_registry_asks_nobody() -> None:
     assert with_registry(config) == (config, ())
 
 
+def test_uploads_are_written_with_the_id_of_our_schema(server: RegistryServer) -> None:
+    options = RegistryOptions(server.url)
+    wire = WireFormat("confluent", (), options)
+    with pytest.raises(SchemaUnfit, match="not in subject `new-value`; register it: captionstream schemas register"):
+        with_writer(wire, "new")
+    (made,) = register_schemas(Registry(Http(options)), Topics(), ("new",))
+    assert with_writer(wire, "new").schemas == ((made.id, "image_upload"),)
+    own = replace(wire, schemas=((7, "image_upload"),))
+    asked = len(server.asked)
+    assert (with_writer(own, "new"), with_writer(WireFormat(), "new")) == (own, WireFormat())
+    assert len(server.asked) == asked
+
+
 def test_registering_puts_there_what_is_missing_and_no_more(server: RegistryServer) -> None:
     registry = Registry(Http(RegistryOptions(server.url)))
     made = list(register_schemas(registry, Topics(captions="new"), ("new-uploads",)))
@@ -157,7 +172,7 @@ def command(*more: str, url: str) -> int:
 
 def test_the_command_checks(server: RegistryServer, capsys: pytest.CaptureFixture[str]) -> None:
     assert command("check", url=server.url) == 0
-    assert capsys.readouterr().out.splitlines()[0] == f"ok    all 1 versions of `{UPLOADS}` can be read as uploads"
+    assert capsys.readouterr().out.splitlines()[0] == f"ok    the only version of `{UPLOADS}` can be read as uploads"
     assert command("check", "--captions-topic", "other", "--json", url=server.url) == 1
     lines: list[dict[str, Any]] = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [(line["subject"], line["level"], line["schema_id"]) for line in lines] == [
@@ -181,6 +196,14 @@ def test_the_command_needs_a_registry(capsys: pytest.CaptureFixture[str]) -> Non
     assert "there is no registry to ask; add --registry URL" in capsys.readouterr().err
     assert main(["schemas", "check", "--registry-username", "ann"]) == 2
     assert "there is no registry to reach; add --registry URL" in capsys.readouterr().err
+
+
+def test_a_pattern_names_no_subject_to_register_into(
+    server: RegistryServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command("register", "--topic-pattern", "uploads-.*", "--with-uploads", url=server.url) == 2
+    assert "`uploads-.*` names no topic to register a schema for; name them with --topic" in capsys.readouterr().err
+    assert not [asked for asked in server.asked if asked.startswith("POST")]
 
 
 def test_a_conflict_is_one_line(server: RegistryServer, capsys: pytest.CaptureFixture[str]) -> None:
