@@ -65,7 +65,8 @@ def try_pictures(
         broker.create_topics(names, {read: room, topics.dead_letters: room})
         submission = Submission(kafka, read, Asked(), WireFormat(), limits.max_bytes, time.time)
         written = list(submission.send(sources))
-        say(f"{sum(one.error is None for one in written):,} uploads are on topic {read} at {broker.bootstrap_servers}")
+        sent = sum(one.error is None for one in written)
+        say(f"{sent:,} {'upload is' if sent == 1 else 'uploads are'} on topic {read} at {broker.bootstrap_servers}")
         loading.result()
         config = Config(kafka=kafka, uploads=uploads, topics=topics, captioner=captioner, prompts=prompts)
         with Progress("Captioning", len(sources)):
