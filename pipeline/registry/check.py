@@ -46,9 +46,9 @@ def subject_of(topic: str) -> str:
 
 
 def check_registry(
-    options: RegistryOptions, uploads: Uploads, topics: Topics, seconds: float = CHECK_SECONDS
+    options: RegistryOptions, uploads: Uploads | None, topics: Topics, seconds: float = CHECK_SECONDS
 ) -> tuple[Finding, ...]:
-    """Look at every subject of a job, for at most so many seconds; changes nothing.
+    """Look at every subject of a job, for at most so many seconds; changes nothing. No ``uploads``: they are bare.
 
     A registry that does not answer is a finding, too.
     """
@@ -66,10 +66,10 @@ def check_registry(
     return tuple(found)
 
 
-def findings(registry: Registry, uploads: Uploads, topics: Topics) -> Iterator[Finding]:
+def findings(registry: Registry, uploads: Uploads | None, topics: Topics) -> Iterator[Finding]:
     """Look at the subjects one after the other. Raises `RegistryUnreachable` and `RegistryRefused`."""
-    subjects = [subject_of(topic) for topic in uploads.topics]
-    if uploads.pattern:
+    subjects = [] if uploads is None else [subject_of(topic) for topic in uploads.topics]
+    if uploads is not None and uploads.pattern:
         all_of_them = (name for name in registry.subjects() if name.endswith("-value"))
         subjects = [name for name in all_of_them if uploads.matches(name.removesuffix("-value"))]
         subjects = [name for name in subjects if name.removesuffix("-value") not in topics.every]
@@ -77,6 +77,11 @@ def findings(registry: Registry, uploads: Uploads, topics: Topics) -> Iterator[F
         yield _uploads(registry, subject)
     yield output(registry, topics.captions, "caption")
     yield output(registry, topics.audit, "audit")
+
+
+def framed_uploads(config: Config) -> Uploads | None:
+    """The uploads, where they are read by the ids they carry; bare ones have no subject."""
+    return None if config.uploads_wire.registry is None else config.uploads
 
 
 def with_registry(config: Config) -> tuple[Config, tuple[Finding, ...]]:
@@ -88,7 +93,7 @@ def with_registry(config: Config) -> tuple[Config, tuple[Finding, ...]]:
         return config, ()
     registry = Registry(Http(config.registry, CHECK_SECONDS))
     try:
-        found = tuple(findings(registry, config.uploads, config.topics))
+        found = tuple(findings(registry, framed_uploads(config), config.topics))
     finally:
         registry.close()
     for finding in found:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.cli import main, parser
-from pipeline.commands.shared import job_config, wire_format
+from pipeline.commands.shared import job_config, wire_format, writable_report
 from pipeline.config import Config
 from pipeline.settings.options import commands_of
 from transforms.captioner.prompts import Library
@@ -176,3 +176,11 @@ def test_report_that_cannot_be_written_is_said_before_anything_runs(
         assert main(["demo", "--report", str(path)]) == 2
         said = capsys.readouterr().err
         assert said == f"captionstream: config_invalid: report `{path}` cannot be written (`{why}`); mend --report\n"
+
+
+def test_a_page_that_is_not_written_leaves_no_file(tmp_path: Path) -> None:
+    new, old = tmp_path / "new" / "report.html", tmp_path / "old.html"
+    old.write_text("yesterday's")
+    assert (writable_report(str(new)), writable_report(str(old))) == (new, old)
+    assert not new.exists()
+    assert old.read_text() == "yesterday's"

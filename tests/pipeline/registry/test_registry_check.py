@@ -118,8 +118,21 @@ def test_a_registry_that_is_away_is_a_finding_and_soon(server: RegistryServer) -
     assert "secret `env:NOT_SET_ANYWHERE` is not set" in finding.message
 
 
+def job(server: RegistryServer) -> Config:
+    registry = RegistryOptions(server.url)
+    return Config(registry=registry, uploads_wire=WireFormat("confluent", (), registry))
+
+
+def test_bare_uploads_have_no_subject(server: RegistryServer) -> None:
+    server.put(UPLOADS, BAD)
+    config, findings = with_registry(replace(job(server), uploads_wire=WireFormat()))
+    assert config.captions_wire == WireFormat("confluent", ((102, "caption"),))
+    assert [one.subject for one in findings] == [CAPTIONS, AUDIT]
+    assert not [asked for asked in server.asked if UPLOADS in asked]
+
+
 def test_a_job_gets_the_ids_to_write_with(server: RegistryServer) -> None:
-    config, findings = with_registry(Config(registry=RegistryOptions(server.url)))
+    config, findings = with_registry(job(server))
     assert config.captions_wire == WireFormat("confluent", ((102, "caption"),))
     assert config.audit_wire == WireFormat("confluent", ((103, "audit"),))
     assert {one.level for one in findings} == {OK}
@@ -128,7 +141,7 @@ def test_a_job_gets_the_ids_to_write_with(server: RegistryServer) -> None:
 def test_a_job_does_not_start_over_what_does_not_fit(server: RegistryServer) -> None:
     server.put(UPLOADS, BAD)
     with pytest.raises(SchemaUnfit, match="cannot be read as an upload") as raised:
-        with_registry(Config(registry=RegistryOptions(server.url)))
+        with_registry(job(server))
     assert raised.value.code == "schema_unfit"
 
 
