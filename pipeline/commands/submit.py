@@ -25,7 +25,8 @@ _EXAMPLE = """example:
   captionstream submit shoe.jpg https://shop.example/img/hat.jpg --attribute brand=Acme --language en
 
 Writes one upload event for each picture, as the job reads them. Files go inside the event, and of a directory every
-picture below it; of an address only the address goes, and the job needs --fetch-host (or --file-root) for it.
+picture below it; of an address only the address goes, and the job needs --fetch-host, --fetch-bucket or --file-root
+for it.
 
 The image id is the path below the directory, or a file's name, or an address without its query; --merchant goes before
 it. So the same picture has the same id tomorrow, and a changed one replaces what was said of it. Two different pictures
