@@ -10,6 +10,7 @@ import argparse
 import contextlib
 import logging
 import os
+import select
 import signal
 import sys
 from collections.abc import Mapping, Sequence
@@ -133,7 +134,9 @@ def _interrupt(signum: int, frame: FrameType | None) -> None:
 
 def _run(parsed: argparse.Namespace) -> int:
     try:
-        return _COMMANDS[parsed.command].run(parsed)
+        code = _COMMANDS[parsed.command].run(parsed)
+        sys.stdout.flush()
+        return code
     except KeyboardInterrupt:
         say("interrupted")
         return 130
@@ -143,11 +146,23 @@ def _run(parsed: argparse.Namespace) -> int:
         say(f"{error.code}: {parsed.sources.explain(error.message)}")
         return 2 if isinstance(error, ConfigInvalid) else 1
     except Exception as error:
+        if isinstance(error, BrokenPipeError) and _reader_left():
+            return 1
         if parsed.verbose:
             raise
         say(f"unexpected `{type(error).__name__}`: {str(error).splitlines()[0][:300] if str(error) else ''}")
         say("run it again with --verbose for the trace, and please report it")
         return 1
+
+
+def _reader_left() -> bool:
+    """Whether nobody reads what we print, as with ``| head``: then the rest goes nowhere, and there is no fault."""
+    pipes = select.poll()
+    pipes.register(sys.stdout.fileno(), 0)
+    has_left = any(event & (select.POLLERR | select.POLLHUP) for _, event in pipes.poll(0))
+    if has_left:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return has_left
 
 
 if __name__ == "__main__":

@@ -80,7 +80,9 @@ class Encoder:
         """``schema_name`` as in `load_schema`; a schema in ``wire`` takes its place."""
         wire = wire or WireFormat()
         if wire.format != "avro" and not wire.schemas:
-            raise ConfigInvalid("a value in Confluent's wire format is written with a schema id; look it up first")
+            raise ConfigInvalid(
+                "a value in Confluent's format is written with a schema id; add --schema-id ID=FILE or --registry URL"
+            )
         self._schema = load_schema(wire.schemas[0][1] if wire.schemas else schema_name)
         self._prefix = _PREFIX.pack(_MAGIC, wire.schemas[0][0]) if wire.format != "avro" else b""
 

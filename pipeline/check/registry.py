@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from pipeline.check.finding import Finding, Level
 from pipeline.check.plan import Plan
-from pipeline.registry.check import check_registry
+from pipeline.registry.check import check_registry, framed_uploads
 
 
 def registry_findings(plan: Plan) -> Iterator[Finding]:
@@ -14,6 +14,6 @@ def registry_findings(plan: Plan) -> Iterator[Finding]:
     config = plan.config
     if config.registry is None:
         return
-    for one in check_registry(config.registry, config.uploads, config.topics):
+    for one in check_registry(config.registry, framed_uploads(config), config.topics):
         found, _, remedy = one.message.partition("; ")
         yield Finding(Level(one.level), f"subject {one.subject}" if one.subject else "registry", found, remedy)

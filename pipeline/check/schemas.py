@@ -18,7 +18,8 @@ _TRIES = 20
 def schema_findings(wire: WireFormat) -> Iterator[Finding]:
     """One for each writer that is named; bare events are of the bundled schema."""
     if wire.format != "confluent":
-        yield ok("schema", f"uploads are bare Avro of the bundled `{READER}`")
+        besides = ", or in Confluent's wire format" if wire.format == "mixed" else ""
+        yield ok("schema", f"uploads are bare Avro of the bundled `{READER}`{besides}")
     for number, name in wire.schemas:
         one = WireFormat("confluent", ((number, name),))
         encoder, decoder = Encoder(READER, one), Decoder(READER, one)

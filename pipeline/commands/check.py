@@ -142,6 +142,7 @@ def _tell(first: list[Finding], others: Iterable[Finding], as_json: bool, second
     from rich.console import Console
 
     from pipeline.check.finding import Level
+    from pipeline.terminal import printable
 
     console = Console(highlight=False, soft_wrap=True)
     counted = dict.fromkeys(Level, 0)
@@ -153,9 +154,9 @@ def _tell(first: list[Finding], others: Iterable[Finding], as_json: bool, second
             continue
         style = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "bold red"}[finding.level]
         console.print(f"{finding.level:<5}", style=style, end="")
-        console.print(f"{finding.what}: {finding.found}", markup=False, end="\n")
+        console.print(printable(f"{finding.what}: {finding.found}"), markup=False)
         if finding.remedy:
-            console.print(f"     → {finding.remedy}", markup=False)
+            console.print(f"     → {printable(finding.remedy)}", markup=False)
     if not as_json:
         told = ", ".join(f"{number} {level}" for level, number in counted.items())
         console.print(f"{told} in {seconds():.1f} s", markup=False)

@@ -32,7 +32,12 @@ def add(commands: Any) -> None:
         commands, "try", "caption your own pictures on a local broker", _EXAMPLE, fails="no picture got a caption"
     )
     command.add_argument("places", nargs="+", metavar="PLACE", help="directory or file")
-    command.add_argument("--report", default="captionstream-pictures.html", metavar="FILE", help="HTML page to write")
+    command.add_argument(
+        "--report",
+        default="captionstream-pictures.html",
+        metavar="FILE",
+        help="HTML page to write (default captionstream-pictures.html)",
+    )
     command.add_argument("--json", action="store_true", help="print one JSON object a picture instead of the table")
     group = add_captioner(command)
     add_model_pixels(group)

@@ -21,7 +21,7 @@ def add_registry(command: argparse.ArgumentParser) -> None:
         "--registry",
         default="",
         metavar="URL",
-        help="http(s)://host:port: captions and audit records get a schema id, uploads are read by theirs",
+        help="http(s)://host:port: what is written gets a schema id (no dead letter), and uploads are read by theirs",
     )
     group.add_argument("--registry-username", metavar="NAME", help="or API key")
     group.add_argument("--registry-password", metavar="REFERENCE", help="env:NAME or file:/absolute/path")

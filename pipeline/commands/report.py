@@ -52,6 +52,7 @@ def run(parsed: argparse.Namespace) -> int:
     """Run it."""
     import time
 
+    from pipeline.kafka.connection import check_topics
     from pipeline.report.read import ReportTopics, gather, plan
     from pipeline.report.report import Report
     from pipeline.report.summary import as_json
@@ -63,13 +64,15 @@ def run(parsed: argparse.Namespace) -> int:
         raise ConfigInvalid(f"price `{parsed.gpu_hour_price}` is none; mend --gpu-hour-price")
     if parsed.gpus < 1:
         raise ConfigInvalid(f"`{parsed.gpus}` cards write no captions; mend --gpus")
-    if parsed.topic and not parsed.report:
+    if parsed.topic and not parsed.report and "--topic" not in parsed.sources.places:  # a shared file may name it
         raise ConfigInvalid("`--topic` is for the pictures of the page; add --report")
     options = kafka_options(parsed)
     wire = wire_format(parsed.upload_format, parsed.schema_id, registry_options(parsed))
     limits = inspection(parsed)
     path = writable_report(parsed.report) if parsed.report else None
     topics = ReportTopics(parsed.captions_topic, parsed.dead_letters_topic, parsed.audit_topic)
+    if path is not None and parsed.topic:
+        check_topics(options, tuple(parsed.topic))
     found = gather(options, plan(options, topics, when), when, parsed.verbose)
     report = Report(
         found, options.bootstrap_servers, topics, int(time.time() * 1000), parsed.gpus, parsed.gpu_hour_price

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.commands.registry import add_registry, registry_options
 from pipeline.commands.shared import add_command
-from pipeline.commands.uploads import add_uploads, uploads
+from pipeline.commands.uploads import add_topics_read, topics_read
 from pipeline.terminal import say
 
 if TYPE_CHECKING:
@@ -28,15 +28,19 @@ deployment to run once before a new version of the job; run and replay never reg
 def add(commands: Any) -> None:
     """Declare its options."""
     command = add_command(commands, "schemas", "compare schemas with a registry, or register them", _EXAMPLE)
-    command.add_argument("action", choices=("check", "register"), help="look, or put our schemas there")
+    command.add_argument(
+        "action", choices=("check", "register"), metavar="ACTION", help="check: look; register: put our schemas there"
+    )
     command.add_argument("--json", action="store_true", help="print one JSON object a line")
     add_registry(command)
     group = command.add_argument_group("topics")
     group.add_argument("--captions-topic", default="image-captions", help="where captions are")
     group.add_argument("--audit-topic", default="image-captions-audit", help="where every answer of the model is")
-    add_uploads(group)
+    add_topics_read(group)
     group.add_argument(
-        "--with-uploads", action="store_true", help="register the uploads' schema, too, where producers do not"
+        "--with-uploads",
+        action="store_true",
+        help="register: the uploads' schema, too, where producers do not",
     )
 
 
@@ -52,8 +56,10 @@ def run(parsed: argparse.Namespace) -> int:
     options = registry_options(parsed)
     if options is None:
         raise ConfigInvalid("there is no registry to ask; add --registry URL, for example http://localhost:8081")
-    read, written = uploads(parsed), Topics(captions=parsed.captions_topic, audit=parsed.audit_topic)
+    read, written = topics_read(parsed), Topics(captions=parsed.captions_topic, audit=parsed.audit_topic)
     if parsed.action == "register":
+        if parsed.with_uploads and not read.topics:
+            raise ConfigInvalid(f"`{read.pattern}` names no topic to register a schema for; name them with --topic")
         registry = Registry(Http(options, CHECK_SECONDS))
         try:
             for registered in register_schemas(registry, written, read.topics if parsed.with_uploads else ()):

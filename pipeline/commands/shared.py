@@ -156,14 +156,18 @@ def inspection(arguments: argparse.Namespace) -> InspectLimits:
 
 def writable_report(path: str) -> Path:
     """A page's path, tried out: before the run, not after it. Raises `ConfigInvalid`."""
+    import os
     from pathlib import Path
 
     from transforms.errors import ConfigInvalid
 
     report = Path(path)
+    is_new = not os.path.lexists(report)
     try:
         report.parent.mkdir(parents=True, exist_ok=True)
         report.open("a").close()
+        if is_new:  # a command that fails leaves no empty page
+            report.unlink()
     except OSError as error:
         raise ConfigInvalid(f"report `{report}` cannot be written (`{error.strerror}`); mend --report") from error
     return report

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.commands.given import given
 from pipeline.commands.kafka import add_kafka, kafka_options
+from pipeline.commands.registry import add_registry, registry_options
 from pipeline.commands.shared import add_command, add_max_image_bytes, add_upload_format, wire_format
 from pipeline.commands.uploads import add_topic
 from pipeline.terminal import printable, say
@@ -24,7 +25,8 @@ _EXAMPLE = """example:
   captionstream submit shoe.jpg https://shop.example/img/hat.jpg --attribute brand=Acme --language en
 
 Writes one upload event for each picture, as the job reads them. Files go inside the event, and of a directory every
-picture below it; of an address only the address goes, and the job needs --fetch-host (or --file-root) for it.
+picture below it; of an address only the address goes, and the job needs --fetch-host, --fetch-bucket or --file-root
+for it.
 
 The image id is the path below the directory, or a file's name, or an address without its query; --merchant goes before
 it. So the same picture has the same id tomorrow, and a changed one replaces what was said of it. Two different pictures
@@ -44,6 +46,7 @@ def add(commands: Any) -> None:
     group = submit.add_argument_group("topics")
     add_topic(group)
     add_upload_format(group)
+    add_registry(submit)
     add_max_image_bytes(submit.add_argument_group("pictures", "as the job has it"))
     group = submit.add_argument_group("what the uploads say")
     group.add_argument("--merchant", default="", metavar="NAME", help="whose pictures they are (default: nobody's)")
@@ -73,10 +76,12 @@ def add(commands: Any) -> None:
 
 def run(parsed: argparse.Namespace) -> int:
     """Run it."""
-    asked, wire, kafka = _asked(parsed), wire_format(parsed.upload_format, parsed.schema_id), kafka_options(parsed)
+    asked, kafka = _asked(parsed), kafka_options(parsed)
+    wire = wire_format(parsed.upload_format, parsed.schema_id, registry_options(parsed))
     import time
 
     from pipeline.commands.uploads import uploads_topic
+    from pipeline.registry.write import with_writer
     from pipeline.submit.pictures import gather
     from pipeline.submit.send import Submission
     from transforms.inspect import InspectLimits
@@ -84,7 +89,7 @@ def run(parsed: argparse.Namespace) -> int:
     limits = InspectLimits(**given({"max_bytes": parsed.max_image_bytes}))
     topic = uploads_topic(parsed)
     gathered = gather(parsed.places, asked.merchant)
-    submission = Submission(kafka, topic, asked, wire, limits.max_bytes, time.time)
+    submission = Submission(kafka, topic, asked, with_writer(wire, topic), limits.max_bytes, time.time)
     written = []
     for one in submission.check(gathered.sources) if parsed.dry_run else submission.send(gathered.sources):
         if parsed.json:

@@ -15,8 +15,7 @@ _OFFSET = "[TOPIC:]PARTITION=OFFSET"
 
 def add_uploads(group: Any) -> None:
     """Topics and partitions, to a group of options."""
-    add_topic(group)
-    group.add_argument("--topic-pattern", default="", metavar="REGEX", help="topics by whole name, instead of --topic")
+    add_topics_read(group)
     group.add_argument(
         "--partition",
         action="append",
@@ -24,6 +23,12 @@ def add_uploads(group: Any) -> None:
         metavar="[TOPIC:]PARTITION",
         help="of that topic only this one; repeatable",
     )
+
+
+def add_topics_read(group: Any) -> None:
+    """Topics; `topics_read` reads them."""
+    add_topic(group)
+    group.add_argument("--topic-pattern", default="", metavar="REGEX", help="topics by whole name, instead of --topic")
 
 
 def add_topic(group: Any) -> None:
@@ -49,13 +54,21 @@ def add_offsets(group: Any, option: str, what: str) -> None:
     )
 
 
-def uploads(arguments: argparse.Namespace) -> Uploads:
-    """What `add_uploads` was told. Raises `ConfigInvalid`."""
+def topics_read(arguments: argparse.Namespace) -> Uploads:
+    """What `add_topics_read` was told. Raises `ConfigInvalid`."""
     from pipeline.kafka.positions import Uploads
 
     topics = tuple(arguments.topic) or (() if arguments.topic_pattern else Uploads().topics)
-    partitions = tuple(_place(text, topics, "--partition") for text in arguments.partition)
-    return Uploads(topics, arguments.topic_pattern, partitions)
+    return Uploads(topics, arguments.topic_pattern)
+
+
+def uploads(arguments: argparse.Namespace) -> Uploads:
+    """What `add_uploads` was told. Raises `ConfigInvalid`."""
+    from dataclasses import replace
+
+    read = topics_read(arguments)
+    partitions = tuple(_place(text, read.topics, "--partition") for text in arguments.partition)
+    return replace(read, partitions=partitions)
 
 
 def offsets(arguments: argparse.Namespace, name: str) -> tuple[Position, ...]:

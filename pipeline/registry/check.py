@@ -23,7 +23,7 @@ SAFE_LEVEL = "FULL_TRANSITIVE"
 MOST_VERSIONS = 32
 """Of an uploads subject, the newest."""
 CHECK_SECONDS = 6.0
-"""Patience with all questions together, where a person waits."""
+"""Patience where a person waits: `check_registry` has no more for all of its questions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +46,9 @@ def subject_of(topic: str) -> str:
 
 
 def check_registry(
-    options: RegistryOptions, uploads: Uploads, topics: Topics, seconds: float = CHECK_SECONDS
+    options: RegistryOptions, uploads: Uploads | None, topics: Topics, seconds: float = CHECK_SECONDS
 ) -> tuple[Finding, ...]:
-    """Look at every subject of a job, for at most so many seconds; changes nothing.
+    """Look at every subject of a job, for at most so many seconds; changes nothing. No ``uploads``: they are bare.
 
     A registry that does not answer is a finding, too.
     """
@@ -66,10 +66,10 @@ def check_registry(
     return tuple(found)
 
 
-def findings(registry: Registry, uploads: Uploads, topics: Topics) -> Iterator[Finding]:
+def findings(registry: Registry, uploads: Uploads | None, topics: Topics) -> Iterator[Finding]:
     """Look at the subjects one after the other. Raises `RegistryUnreachable` and `RegistryRefused`."""
-    subjects = [subject_of(topic) for topic in uploads.topics]
-    if uploads.pattern:
+    subjects = [] if uploads is None else [subject_of(topic) for topic in uploads.topics]
+    if uploads is not None and uploads.pattern:
         all_of_them = (name for name in registry.subjects() if name.endswith("-value"))
         subjects = [name for name in all_of_them if uploads.matches(name.removesuffix("-value"))]
         subjects = [name for name in subjects if name.removesuffix("-value") not in topics.every]
@@ -79,6 +79,11 @@ def findings(registry: Registry, uploads: Uploads, topics: Topics) -> Iterator[F
     yield output(registry, topics.audit, "audit")
 
 
+def framed_uploads(config: Config) -> Uploads | None:
+    """The uploads, where they are read by the ids they carry; bare ones have no subject."""
+    return None if config.uploads_wire.registry is None else config.uploads
+
+
 def with_registry(config: Config) -> tuple[Config, tuple[Finding, ...]]:
     """The configuration with the ids to write with, and what else was found; as it was without a registry.
 
@@ -86,9 +91,9 @@ def with_registry(config: Config) -> tuple[Config, tuple[Finding, ...]]:
     """
     if config.registry is None:
         return config, ()
-    registry = Registry(Http(config.registry))
+    registry = Registry(Http(config.registry, CHECK_SECONDS))
     try:
-        found = tuple(findings(registry, config.uploads, config.topics))
+        found = tuple(findings(registry, framed_uploads(config), config.topics))
     finally:
         registry.close()
     for finding in found:
@@ -163,7 +168,8 @@ def _uploads(registry: Registry, subject: str) -> Finding:
             f"version {version} of `{subject}` cannot be read as an upload: {unfit[version]}; what was written with it "
             "becomes dead letters",
         )
-    return Finding(subject, OK, f"all {len(versions)} versions of `{subject}` can be read as uploads")
+    every = f"all {len(versions)} versions" if len(versions) > 1 else "the only version"
+    return Finding(subject, OK, f"{every} of `{subject}` can be read as uploads")
 
 
 def _wire(schema_id: int | None, schema: str) -> WireFormat:

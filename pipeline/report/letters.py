@@ -82,7 +82,8 @@ class LetterFigures:
 
     def captioned(self, source: str, image_id: str) -> None:
         """Tell of a caption, by its upload's coordinates and key."""
-        upload = source, image_id.encode(errors="surrogateescape")
+        keyed = source, image_id.encode(errors="surrogateescape")
+        upload = keyed if keyed in self._kept else (source, None)  # a producer that gives no keys
         if upload in self._kept:
             self._captioned.add(upload)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
+from pipeline.inspect.said import words_of
 from pipeline.redrive.letters import Letter
 from pipeline.report.letters import failed_at, header
 from transforms.answer import DISAGREES
@@ -38,6 +39,7 @@ class ShownText:
 
     language: str
     caption: str
+    """With what its task says besides: a verdict on the picture, search words, an alternative text."""
     verdict: str
     rules: tuple[str, ...]
     is_reused: bool
@@ -173,7 +175,7 @@ def shown(value: dict[str, Any]) -> Shown:
     texts = tuple(
         ShownText(
             text["language"],
-            _cut(text["caption"]),
+            _cut(words_of(text)),
             text["verdict"],
             tuple(text["rules"]),
             text["origin"] == "REUSED",

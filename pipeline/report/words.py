@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 
 DASH = "–"
@@ -40,7 +41,9 @@ def step(milliseconds: int) -> str:
 
 def money(value: float) -> str:
     """Two digits after the point, more of what is small."""
-    return f"{value:,.2f}" if value >= 1 or value == 0 else f"{value:.2g}"
+    if value >= 1 or value == 0:
+        return f"{value:,.2f}"
+    return f"{value:.{1 - math.floor(math.log10(value))}f}"
 
 
 def moment(time_ms: int | None) -> str:

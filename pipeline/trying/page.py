@@ -6,11 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.duplicates.folder import read
 from pipeline.report.page import write_page
-from pipeline.report.thumbnail import SIDE, jpeg_uri
+from pipeline.report.thumbnail import jpeg_uri
+from pipeline.terminal import printable
 from pipeline.trying.run import Result
 from transforms.captioner.images import LEAST_SIDE, decode_rgb
 from transforms.errors import InputError
+from transforms.inspect import InspectLimits, inspect
 
 MOST_PICTURES = 500
 """So that a large folder makes no page of a hundred megabytes."""
@@ -41,14 +44,17 @@ def write(path: Path, results: Sequence[Result], model: str, note: str) -> None:
         copies=sum(bool(result.copy_of) for result in results),
         model=model,
         note=note,
-        side=SIDE,
+        printable=printable,
     )
 
 
 def _thumbnail(result: Result) -> str:
+    """Checked as the job checked it: what is too large for it is not decoded here either."""
     if result.source.path is None:
         return ""
+    limits = InspectLimits()
     try:
-        return jpeg_uri(decode_rgb(result.source.path.read_bytes(), at_least=LEAST_SIDE))
+        picture, decoded = inspect(read(result.source.path, limits.max_bytes), limits)
+        return jpeg_uri(decoded or decode_rgb(picture.encoded, at_least=LEAST_SIDE))
     except (OSError, InputError):
         return ""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline.config import Config, Topics
+from pipeline.inspect.said import words_of
 from pipeline.kafka.connection import KafkaOptions
 from pipeline.kafka.consume import read_topic
 from pipeline.kafka.offsets import resolve
@@ -41,7 +42,7 @@ class Result:
 
     source: Source
     texts: Mapping[str, str] = field(default_factory=dict)
-    """By language; empty where there is no caption."""
+    """By language, with the alternative text of prompts that ask for one; empty where there is no caption."""
     copy_of: str = ""
     """Image id of the picture whose text it has."""
     code: str = ""
@@ -64,7 +65,8 @@ def try_pictures(
         broker.create_topics(names, {read: room, topics.dead_letters: room})
         submission = Submission(kafka, read, Asked(), WireFormat(), limits.max_bytes, time.time)
         written = list(submission.send(sources))
-        say(f"{sum(one.error is None for one in written):,} uploads are on topic {read} at {broker.bootstrap_servers}")
+        sent = sum(one.error is None for one in written)
+        say(f"{sent:,} {'upload is' if sent == 1 else 'uploads are'} on topic {read} at {broker.bootstrap_servers}")
         loading.result()
         config = Config(kafka=kafka, uploads=uploads, topics=topics, captioner=captioner, prompts=prompts)
         with Progress("Captioning", len(sources)):
@@ -93,7 +95,7 @@ def _load(captioner: CaptionerOptions) -> Future[object]:
 
 
 def _caption(value: Mapping[str, Any], results: Mapping[str, Result]) -> Result:
-    texts = {text["language"]: text["caption"] for text in value["texts"]}
+    texts = {text["language"]: words_of(text) for text in value["texts"]}
     return Result(results[value["image_id"]].source, texts, value["duplicate_of"] or "")
 
 

@@ -178,6 +178,16 @@ def test_report_writes_a_page_with_the_pictures(command: Callable[..., str], sce
     assert not re.search("s3cret|pa55|138 1234", html)
 
 
+def test_a_report_names_a_topic_of_pictures_that_is_not_there(
+    scene: Scene, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    where = ["--bootstrap-servers", scene.servers]
+    for kind in ("captions", "dead-letters", "audit"):
+        where += [f"--{kind}-topic", scene.names["dead" if kind == "dead-letters" else kind]]
+    assert main(["report", *where, "--report", str(tmp_path / "page.html"), "--topic", "mistyped"]) == 1
+    assert "topic_missing: topic `mistyped` does not exist" in capsys.readouterr().err
+
+
 def test_report_does_not_see_aborted_transactions(command: Callable[..., str], scene: Scene) -> None:
     producer = KafkaProducer(bootstrap_servers=scene.servers, transactional_id="aborted", acks="all")
     producer.init_transactions()

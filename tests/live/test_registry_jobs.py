@@ -5,6 +5,7 @@ import json
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import fastavro
@@ -12,6 +13,7 @@ import pytest
 from data.registry_server import RegistryServer
 from live.shop import Shop, product_png
 
+from pipeline.cli import main
 from pipeline.config import Config
 from pipeline.kafka.offsets import resolve
 from pipeline.local.kafka import LocalKafka
@@ -114,6 +116,23 @@ def test_a_registry_that_breaks_stops_the_job_and_no_upload_is_lost(shop: Shop, 
     run(resolved)
     assert sorted(record.key or b"" for record in shop.raw("captions")) == [b"i0", b"i1", b"i2"]
     assert shop.raw("dead") == []
+
+
+@pytest.mark.usefixtures("impatient")
+def test_submitted_uploads_carry_the_id_of_our_schema(
+    shop: Shop, server: RegistryServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "one.png").write_bytes(product_png(1))
+    where = ("--bootstrap-servers", shop.servers, "--topic", shop.names["uploads"], "--registry", server.url)
+    assert main(["submit", str(tmp_path), *where]) == 1
+    assert "schema_unfit: our schema `image_upload` is not in subject" in capsys.readouterr().err
+    assert shop.raw("uploads") == []
+    list(register_schemas(Registry(Http(RegistryOptions(server.url))), shop.topics, (shop.names["uploads"],)))
+    assert main(["submit", str(tmp_path), *where]) == 0
+    (upload,) = shop.raw("uploads")
+    assert (upload.value or b"")[:1] == b"\0"
+    run(config(shop, server))
+    assert [record.key for record in shop.raw("captions")] == [b"one.png"]
 
 
 @pytest.mark.usefixtures("impatient")

@@ -1,6 +1,7 @@
 """The command line as a user meets it: words and exit codes."""
 
 import argparse
+import os
 import re
 import resource
 import subprocess
@@ -9,9 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from data.shop_folder import product
 
 from pipeline.cli import main, parser
-from pipeline.commands.shared import job_config, wire_format
+from pipeline.commands.shared import job_config, wire_format, writable_report
 from pipeline.config import Config
 from pipeline.settings.options import commands_of
 from transforms.captioner.prompts import Library
@@ -176,3 +178,26 @@ def test_report_that_cannot_be_written_is_said_before_anything_runs(
         assert main(["demo", "--report", str(path)]) == 2
         said = capsys.readouterr().err
         assert said == f"captionstream: config_invalid: report `{path}` cannot be written (`{why}`); mend --report\n"
+
+
+def test_a_page_that_is_not_written_leaves_no_file(tmp_path: Path) -> None:
+    new, old = tmp_path / "new" / "report.html", tmp_path / "old.html"
+    old.write_text("yesterday's")
+    assert (writable_report(str(new)), writable_report(str(old))) == (new, old)
+    assert not new.exists()
+    assert old.read_text() == "yesterday's"
+
+
+@pytest.mark.parametrize("more", [[], ["--json"]])
+def test_who_prints_into_a_closed_pipe_ends_without_a_word(tmp_path: Path, more: list[str]) -> None:
+    product(1).save(tmp_path / "a.png")
+    reads, writes = os.pipe()
+    os.close(reads)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "pipeline.cli", "duplicates", str(tmp_path), *more],
+            stdout=writes, stderr=subprocess.PIPE, text=True, cwd=ROOT, timeout=120,
+        )  # fmt: skip
+    finally:
+        os.close(writes)
+    assert (done.returncode, done.stderr) == (1, "")

@@ -23,6 +23,8 @@ def schema(path: Path, drop: str = "", retype: str = "") -> str:
 
 def test_the_bundled_schema() -> None:
     assert lines(schema_findings(WireFormat())) == ["ok schema: uploads are bare Avro of the bundled `image_upload`"]
+    (both,) = lines(schema_findings(WireFormat("mixed")))
+    assert both == "ok schema: uploads are bare Avro of the bundled `image_upload`, or in Confluent's wire format"
     wire = WireFormat("confluent", ((7, "image_upload"),))
     assert lines(schema_findings(wire)) == ["ok schema 7: events of `image_upload` can be read"]
 

@@ -4,6 +4,7 @@ import argparse
 import shlex
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -59,6 +60,18 @@ def test_a_dead_broker_is_one_line(
         "captionstream: broker_unreachable: no broker at `127.0.0.1:1` answered in 1 s"
     )
     assert time.monotonic() - started < 60
+
+
+def test_a_shared_file_may_name_the_uploads_of_a_report_without_a_page(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "shop.toml").write_text('bootstrap-servers = "127.0.0.1:1"\ntopic = ["image-uploads"]\n')
+    monkeypatch.setattr(
+        "pipeline.commands.report.kafka_options",
+        lambda parsed: replace(kafka.kafka_options(parsed), connect_seconds=1),
+    )
+    assert main(["report", "--config", str(tmp_path / "shop.toml")]) == 1
+    assert "no broker at `127.0.0.1:1` answered in 1 s" in capsys.readouterr().err
 
 
 def test_which_texts_are_kept_reaches_the_job() -> None:

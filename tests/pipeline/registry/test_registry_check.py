@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from pipeline.config import Config, Topics
 from pipeline.kafka.positions import Uploads
 from pipeline.registry.check import FAIL, OK, WARN, check_registry, with_registry
 from pipeline.registry.register import register_schemas
+from pipeline.registry.write import with_writer
 from schemas.codec import WireFormat, schema_json
 from schemas.registry import RegistryOptions
 from schemas.registry.client import Registry
@@ -41,7 +43,7 @@ def found(server: RegistryServer, uploads: Uploads = Uploads(), **topics: str) -
 
 def test_all_is_well_and_nothing_was_changed(server: RegistryServer) -> None:
     assert found(server) == {
-        UPLOADS: (OK, f"all 1 versions of `{UPLOADS}` can be read as uploads"),
+        UPLOADS: (OK, f"the only version of `{UPLOADS}` can be read as uploads"),
         CAPTIONS: (OK, f"our schema `caption` is version 1 of `{CAPTIONS}`, id 102"),
         AUDIT: (OK, f"our schema `audit` is version 1 of `{AUDIT}`, id 103"),
     }
@@ -116,8 +118,21 @@ def test_a_registry_that_is_away_is_a_finding_and_soon(server: RegistryServer) -
     assert "secret `env:NOT_SET_ANYWHERE` is not set" in finding.message
 
 
+def job(server: RegistryServer) -> Config:
+    registry = RegistryOptions(server.url)
+    return Config(registry=registry, uploads_wire=WireFormat("confluent", (), registry))
+
+
+def test_bare_uploads_have_no_subject(server: RegistryServer) -> None:
+    server.put(UPLOADS, BAD)
+    config, findings = with_registry(replace(job(server), uploads_wire=WireFormat()))
+    assert config.captions_wire == WireFormat("confluent", ((102, "caption"),))
+    assert [one.subject for one in findings] == [CAPTIONS, AUDIT]
+    assert not [asked for asked in server.asked if UPLOADS in asked]
+
+
 def test_a_job_gets_the_ids_to_write_with(server: RegistryServer) -> None:
-    config, findings = with_registry(Config(registry=RegistryOptions(server.url)))
+    config, findings = with_registry(job(server))
     assert config.captions_wire == WireFormat("confluent", ((102, "caption"),))
     assert config.audit_wire == WireFormat("confluent", ((103, "audit"),))
     assert {one.level for one in findings} == {OK}
@@ -126,13 +141,26 @@ def test_a_job_gets_the_ids_to_write_with(server: RegistryServer) -> None:
 def test_a_job_does_not_start_over_what_does_not_fit(server: RegistryServer) -> None:
     server.put(UPLOADS, BAD)
     with pytest.raises(SchemaUnfit, match="cannot be read as an upload") as raised:
-        with_registry(Config(registry=RegistryOptions(server.url)))
+        with_registry(job(server))
     assert raised.value.code == "schema_unfit"
 
 
 def test_a_job_without_a_registry_asks_nobody() -> None:
     config = Config()
     assert with_registry(config) == (config, ())
+
+
+def test_uploads_are_written_with_the_id_of_our_schema(server: RegistryServer) -> None:
+    options = RegistryOptions(server.url)
+    wire = WireFormat("confluent", (), options)
+    with pytest.raises(SchemaUnfit, match="not in subject `new-value`; register it: captionstream schemas register"):
+        with_writer(wire, "new")
+    (made,) = register_schemas(Registry(Http(options)), Topics(), ("new",))
+    assert with_writer(wire, "new").schemas == ((made.id, "image_upload"),)
+    own = replace(wire, schemas=((7, "image_upload"),))
+    asked = len(server.asked)
+    assert (with_writer(own, "new"), with_writer(WireFormat(), "new")) == (own, WireFormat())
+    assert len(server.asked) == asked
 
 
 def test_registering_puts_there_what_is_missing_and_no_more(server: RegistryServer) -> None:
@@ -157,7 +185,7 @@ def command(*more: str, url: str) -> int:
 
 def test_the_command_checks(server: RegistryServer, capsys: pytest.CaptureFixture[str]) -> None:
     assert command("check", url=server.url) == 0
-    assert capsys.readouterr().out.splitlines()[0] == f"ok    all 1 versions of `{UPLOADS}` can be read as uploads"
+    assert capsys.readouterr().out.splitlines()[0] == f"ok    the only version of `{UPLOADS}` can be read as uploads"
     assert command("check", "--captions-topic", "other", "--json", url=server.url) == 1
     lines: list[dict[str, Any]] = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [(line["subject"], line["level"], line["schema_id"]) for line in lines] == [
@@ -181,6 +209,14 @@ def test_the_command_needs_a_registry(capsys: pytest.CaptureFixture[str]) -> Non
     assert "there is no registry to ask; add --registry URL" in capsys.readouterr().err
     assert main(["schemas", "check", "--registry-username", "ann"]) == 2
     assert "there is no registry to reach; add --registry URL" in capsys.readouterr().err
+
+
+def test_a_pattern_names_no_subject_to_register_into(
+    server: RegistryServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command("register", "--topic-pattern", "uploads-.*", "--with-uploads", url=server.url) == 2
+    assert "`uploads-.*` names no topic to register a schema for; name them with --topic" in capsys.readouterr().err
+    assert not [asked for asked in server.asked if asked.startswith("POST")]
 
 
 def test_a_conflict_is_one_line(server: RegistryServer, capsys: pytest.CaptureFixture[str]) -> None:

@@ -117,6 +117,15 @@ def test_uploads_of_a_topic_that_was_made_anew_are_others() -> None:
     assert (letters.uploads, letters.lost, letters.superseded) == (2, 2, 0)
 
 
+def test_a_letter_without_a_key_is_known_by_where_its_upload_lies() -> None:
+    world = World()
+    world.letter("img-0", ImageUnreadable("later"), 0, at=1)
+    world.letters = [replace(letter, key=None) for letter in world.letters]
+    world.caption("img-0", 0, at=4)
+    letters = gathered(world).letters
+    assert (letters.uploads, letters.lost) == (1, 0)
+
+
 def test_codes_come_with_what_to_do(world: World) -> None:
     world.letter("img-4", CaptionRejected("`3` answers were refused"), 4, at=9, stage="Caption image")
     report = report_of(gathered(world))

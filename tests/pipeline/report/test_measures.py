@@ -132,6 +132,7 @@ def test_figures_in_words() -> None:
     assert [words.step(ms) for ms in (1000, 15_000, 60_000, 3_600_000, 86_400_000, 28 * 86_400_000)] == [
         "1 second", "15 seconds", "1 minute", "1 hour", "1 day", "28 days"
     ]  # fmt: skip
+    assert words.money(0.000042) == "0.000042"
     assert [words.money(value) for value in (0, 0.00031415, 0.12345, 1.005, 12_345.678)] == [
         "0.00", "0.00031", "0.12", "1.00", "12,345.68"
     ]  # fmt: skip

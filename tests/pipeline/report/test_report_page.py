@@ -17,6 +17,7 @@ from pipeline.report.samples import GROUPS, LETTERS_PER_CODE, MEMBERS, NEWEST, S
 from pipeline.report.thumbnail import jpeg_uri
 from transforms.errors import ImageCorrupt, ImageMissing, ImageUnreadable
 from transforms.origin import Origin
+from transforms.values import Moderation, ModerationVerdict, Reason, Task
 
 HOSTILE = "<script>alert(1)</script>\" onerror=x '\u202e"
 
@@ -182,6 +183,18 @@ def test_samples_are_bounded(tmp_path: Path) -> None:
     assert len(Page(html).all("img")) <= NEWEST + GROUPS * (MEMBERS + 1)
     assert "(others)" in words(section(html, "what"))
     assert path.stat().st_size < 1_000_000
+
+
+def test_cards_say_what_a_task_says_besides(tmp_path: Path) -> None:
+    world = World()
+    moderation = Moderation(ModerationVerdict.VIOLATION, (Reason.WEAPON,), ())
+    world.caption("knife", 0, changes={"caption": "A long knife.", "moderation": moderation}, task=Task.MODERATE)
+    world.caption("mug", 1, changes={"caption": "A mug.", "keywords": ("mug", "red")}, task=Task.INDEX)
+    world.caption("hat", 2, changes={"caption": "A hat.", "alt_text": "Straw hat"})
+    said = words(section(page_of(world, tmp_path / "page.html"), "pictures"))
+    assert "VIOLATION (WEAPON): A long knife." in said
+    assert "A mug. [mug, red]" in said
+    assert "A hat. (alt: Straw hat)" in said
 
 
 def test_a_hostile_name_is_only_text(tmp_path: Path) -> None:

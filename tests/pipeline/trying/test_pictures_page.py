@@ -34,6 +34,27 @@ def test_the_page_shows_each_picture_with_what_became_of_it(tmp_path: Path) -> N
     assert "http" not in text.replace("http-equiv", "")
 
 
+def test_what_the_job_refuses_is_not_decoded_for_the_page(tmp_path: Path) -> None:
+    Image.new("1", (9000, 6000)).save(tmp_path / "vast.png")
+    with (tmp_path / "long.jpg").open("wb") as file:
+        Image.new("RGB", (64, 64)).save(file, "JPEG")
+        file.truncate(30 << 20)
+    names = ("vast.png", "long.jpg")
+    results = [Result(Source(name, tmp_path / name), code="image_too_large", message="no") for name in names]
+    write(tmp_path / "page.html", results, "tiny", "")
+    page = Page((tmp_path / "page.html").read_text("utf-8"))
+    assert page.all("img") == []
+    assert page.text().count("no picture") == 2
+
+
+def test_names_do_not_turn_the_line(tmp_path: Path) -> None:
+    results = [Result(Source("a\u202egnp.png", tmp_path / "none.png"), {"en": "A cup\x1b[2J."})]
+    write(tmp_path / "page.html", results, "tiny", "")
+    said = Page((tmp_path / "page.html").read_text("utf-8")).text()
+    assert "a\\u202egnp.png" in said
+    assert "A cup\\x1b[2J." in said
+
+
 def test_a_large_folder_makes_no_huge_page_and_a_real_model_needs_no_note(tmp_path: Path) -> None:
     results = [Result(Source(f"{n}.png", tmp_path / "none.png"), {"en": "A cup."}) for n in range(1200)]
     write(tmp_path / "page.html", results, "/models/8B", "")
