@@ -145,7 +145,7 @@ def forced(options: CaptionerOptions) -> Forced:
 
 def ours(job: str) -> None:
     """The two stages."""
-    caption = CaptionOptions(job, GIVEN["options"], "tiny", SimilarityRule(), ReviewPolicy())
+    caption = CaptionOptions(job, GIVEN["options"], Library.load("tiny"), SimilarityRule(), ReviewPolicy())
     with beam.Pipeline(runner=FnApiRunner()) as pipeline:
         _ = (
             pipeline
