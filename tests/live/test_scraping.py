@@ -1,5 +1,6 @@
 """A running job is scraped over HTTP, and what it says is what was sent."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -31,6 +32,7 @@ from pipeline.metrics.endpoint import close_endpoints, serve
 from pipeline.metrics.options import PORTS, MetricsOptions
 from transforms import inflight, tally
 from transforms.captioner.fake import FakeCaptioner
+from transforms.errors import RunnerRefused
 from transforms.inflight import Inflight
 
 __all__ = ["flink_jars", "job_server", "worker_pool"]
@@ -224,6 +226,7 @@ class Job:
         ]
         environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"}
         self._port, self._pool, self._log = port, pool, folder / "log"
+        self._server, self._name = server, f"metrics-{folder.name}"
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT)
 
@@ -253,3 +256,6 @@ class Job:
         finally:
             self._process.kill()
             self._process.wait()
+            # Beam's job server says that it cancels a job of a Flink inside it, and lets it run.
+            with contextlib.suppress(RunnerRefused):
+                self._server.job(self._name, 1).cancel()
