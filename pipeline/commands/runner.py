@@ -18,7 +18,10 @@ def add_runner(command: argparse.ArgumentParser, runners: tuple[str, ...]) -> No
     group.add_argument("--runner", choices=runners, default=runners[0], help=f"default {runners[0]}")
     group.add_argument("--job-name", default="captionstream", help="shown by the runner")
     group.add_argument(
-        "--flink-master", default="[local]", metavar="HOST:PORT", help="cluster; [local] (default) runs Flink here"
+        "--flink-master",
+        default="[local]",
+        metavar="HOST:PORT",
+        help="REST address of a cluster; [local] (default) runs Flink here",
     )
     group.add_argument(
         "--job-server",
@@ -26,7 +29,12 @@ def add_runner(command: argparse.ArgumentParser, runners: tuple[str, ...]) -> No
         metavar="JAR",
         help="job server to start: released (default, fetched by Beam), assembled (from pinned jars), or a jar",
     )
-    group.add_argument("--job-endpoint", default="", metavar="HOST:PORT", help="a job server that runs already")
+    group.add_argument(
+        "--job-endpoint",
+        default="",
+        metavar="HOST:PORT",
+        help="a job server that runs already; say with --flink-master where its Flink is, for Ctrl-C to end the job",
+    )
     group.add_argument(
         "--environment",
         default="",

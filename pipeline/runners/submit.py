@@ -6,6 +6,7 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import apache_beam as beam
@@ -15,11 +16,13 @@ from apache_beam.runners.runner import PipelineState
 from pipeline.config import Config
 from pipeline.graph import build
 from pipeline.kafka.connection import check_topics
-from pipeline.local.flink_job import FlinkJob
-from pipeline.local.job_server import LocalJobServer
+from pipeline.local.flink_job import FlinkJob, find_job
+from pipeline.local.flink_rest import FlinkRest
+from pipeline.local.job_server import IN_PROCESS, LocalJobServer
 from pipeline.local.prism import VARIABLE, find_prism
 from pipeline.metrics.endpoint import serve
 from pipeline.runners.checks import check
+from pipeline.runners.ending import Ending
 from pipeline.runners.faults import plain_faults
 from pipeline.runners.interrupts import Interrupts, interrupts_stay_ours
 from pipeline.runners.job_server import runner_version, server_jar
@@ -31,6 +34,8 @@ from transforms.inflight import captioner_for
 from transforms.metrics import NAMESPACE
 
 POLL_SECONDS = 0.5
+FIND_SECONDS = 10.0
+"""A job that Flink has not listed by then has ended."""
 JAVA_OPTIONS = ("-Xmx2g", "-XX:TieredStopAtLevel=4")
 """A job that runs for long earns the better compiler back."""
 FLINK_SETTINGS = {
@@ -56,7 +61,7 @@ def submit(
 ) -> dict[str, int]:
     """Run the job until it ends; returns its counters where the runner tells them.
 
-    On `KeyboardInterrupt` a job on Flink is stopped with a savepoint at the address ``savepoints``, any other is
+    On `KeyboardInterrupt` a job on Flink is stopped with a savepoint below the address ``savepoints``, any other is
     cancelled, and the interrupt is raised again. ``oversee`` is called twice a second; when it raises
     `OutputStalled` the job is cancelled. Raises `ConfigInvalid` before anything is submitted, and `JobError`.
     """
@@ -77,14 +82,16 @@ def submit(
         if "template_location" in options:
             say("the template is written; nothing runs yet")
             return {}
-        say(f"job `{options['job_name'][-1]}` is submitted; Ctrl-C stops it")
+        submitted = options["job_name"][-1]
+        say(f"job `{submitted}` is submitted; Ctrl-C stops it")
+        ending = Ending(result, partial(find, submitted) if find else None, say, _hint(job))
         try:
             _wait(result, oversee)
         except OutputStalled:
-            result.cancel()
+            ending.cancel()
             raise
         except KeyboardInterrupt:
-            _stop(result, find(options["job_name"][-1]) if find else None, savepoints, say)
+            ending.stop(savepoints)
             raise
         finally:
             duplicates.forget(config.run_id)
@@ -94,10 +101,13 @@ def submit(
 
 @contextlib.contextmanager
 def _endpoint(job: Submission, say: Callable[[str], None]) -> Iterator[tuple[str, Callable[[str], FlinkJob] | None]]:
-    if job.runner != FLINK or job.job_endpoint:
+    if job.runner != FLINK:
         yield job.job_endpoint, None
         return
-    say("starting Flink's job server" + (", and Flink inside it" if job.flink_master == "[local]" else ""))
+    if job.job_endpoint:
+        yield job.job_endpoint, None if job.flink_master == IN_PROCESS else partial(_on_cluster, job.flink_master)
+        return
+    say("starting Flink's job server" + (", and Flink inside it" if job.flink_master == IN_PROCESS else ""))
     settings = dict(FLINK_SETTINGS)
     if job.savepoint:  # Beam passes its own --savepoint_path to clusters, but not to [local]
         settings["execution.savepoint.path"] = address(job.savepoint)
@@ -105,6 +115,19 @@ def _endpoint(job: Submission, say: Callable[[str], None]) -> Iterator[tuple[str
         job.flink_master, settings=settings, job_server_jar=server_jar(job), java_options=JAVA_OPTIONS
     ) as server:
         yield server.endpoint, server.job
+
+
+def _on_cluster(master: str, name: str) -> FlinkJob:
+    return find_job([FlinkRest(master)], name, FIND_SECONDS)
+
+
+def _hint(job: Submission) -> str:
+    if job.runner != FLINK:
+        return ""
+    return (
+        f"the job server at `{job.job_endpoint}` was asked to cancel it, but may leave it to Flink as it is: look at "
+        "Flink's page; with --flink-master HOST:PORT beside --job-endpoint Ctrl-C ends it there"
+    )
 
 
 def _prism(job: Submission, options: Options) -> Options:
@@ -135,21 +158,6 @@ def _wait(result: Any, oversee: Callable[[], None]) -> None:
         with plain_faults():
             result.wait_until_finish()  # raises with the runner's reason
         raise JobError(f"the job ended as `{result.state}`; look at the runner's log")
-
-
-def _stop(result: Any, job: FlinkJob | None, savepoints: str, say: Callable[[str], None]) -> None:
-    if job is None or not savepoints:
-        say("cancelling the job; what was pending is captioned again after a start with --resume or --rewind")
-        result.cancel()
-        return
-    say("stopping the job with a savepoint")
-    try:
-        savepoint = job.stop_with_savepoint(savepoints)
-    except JobError as error:
-        say(f"{error.message}; cancelling it instead: its last checkpoint is kept")
-        result.cancel()
-        return
-    say(f"stopped; go on with --resume {savepoint}")
 
 
 def _counters(result: Any) -> dict[str, int]:
