@@ -17,6 +17,7 @@ _OURS = {
     "group_id": "the group is named with --group",
     "auto_offset_reset": "the start is named with --from",
     "isolation_level": "records of aborted transactions are never read",
+    "allow_auto_create_topics": "a misspelt topic is an error, not a new topic",
     "acks": "a caption counts as written when all replicas have it",
     "enable_idempotence": "a retry must not write twice",
     "transactional_id": "the job writes without transactions",

@@ -2,7 +2,7 @@
 
 As of 3.0.12 it tries again until its time is over, whatever the reason, and then only says that it was over: its
 memory of refused passwords is never filled. It loses an answer that comes together with the end of the connection,
-as refusals do. A TLS handshake with a silent peer has no limit at all.
+as refusals do. A TLS handshake with a silent peer has no limit at all. It asks the broker to make missing topics.
 """
 
 from __future__ import annotations
@@ -56,6 +56,8 @@ class NetClient(KafkaNetClient):
 class _Manager(KafkaConnectionManager):
     def __init__(self, net: Any, **settings: Any) -> None:
         super().__init__(net, **settings)
+        # A client's own setting for this never gets here; many brokers make a topic of every name that is asked for.
+        self.cluster.config["allow_auto_create_topics"] = False
         self.refusal: Exception | None = None
 
     def get_connection(self, *arguments: Any, **named: Any) -> Any:
