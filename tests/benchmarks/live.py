@@ -3,11 +3,13 @@
     python -m tests.benchmarks.live --rate 120 --seconds 60            throughput: does the lag grow?
     python -m tests.benchmarks.live --rate 120 --seconds 90 --backlog  all of it lies there at the start: how fast?
     python -m tests.benchmarks.live --rate 20 --seconds 60 --profile   latency, and where it goes
-    python -m tests.benchmarks.live --rate 50 --seconds 1200 --captioner live.slow:create --slots 128
-                                     memory and checkpoint over time, with a captioner that is half busy
+    python -m tests.benchmarks.live --rate 50 --seconds 1200 --captioner live.slow:create --slots 128 --remember 2m
+                                     memory and checkpoint over time, with a captioner that is half busy; what is
+                                     remembered stops growing after two minutes
     python -m tests.benchmarks.live --rate 50 --seconds 600 --captioner live.slow:create --slots 8 --overload
                                      ten times what the captioner can do
 
+With `--mended-runner` the residuals of the sources share a state as in Beam's runner of 2.77 (it wants `javac`).
 The captioner is the fake one unless another is named. A line every ten seconds: captions and uploads so far, lag,
 memory of Python and of the JVM, CPU, bytes of the last checkpoint. At the end one JSON line.
 """
@@ -25,6 +27,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psutil
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
@@ -68,6 +71,13 @@ def feed(servers: str, rate: float, seconds: float, at_once: bool, go: Any) -> N
     client.flush()
 
 
+def compiled(folder: Path) -> Path:
+    """The classes that stand in for Beam's."""
+    sources = (ROOT / "tests" / "benchmarks" / "runner").glob("*.java")
+    subprocess.run(["javac", "--release", "17", "-d", folder, *sources], check=True)
+    return folder
+
+
 class Job:
     """The command under test, and what it weighs."""
 
@@ -89,11 +99,15 @@ class Job:
                 str(options.slots),
                 "--prompts",
                 "tiny",
+                "--index-ttl",
+                options.remember,
             ),
             *(*runner, *more),
             *("--", *options.beam),
         ]
         environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}", "OMP_NUM_THREADS": "1"}
+        if options.mended_runner:
+            environment["JAVA_TOOL_OPTIONS"] = f"-Xbootclasspath/a:{compiled(folder / 'classes')}"
         self.log = folder / "log"
         self._process = subprocess.Popen(
             command, cwd=ROOT, env=environment, stdout=self.log.open("wb"), stderr=subprocess.STDOUT
@@ -206,6 +220,14 @@ def sustained(moments: list[float], skip: float = 20, over: float = 60) -> float
     return round(sum(start <= moment < start + over for moment in moments) / over, 1)
 
 
+def slope(rows: list[dict[str, Any]], name: str) -> float | None:
+    """Growth a minute over the second half, by least squares; None for a short run."""
+    half = rows[len(rows) // 2 :]
+    if len(half) < 6:
+        return None
+    return round(60 * float(np.polyfit([row["s"] for row in half], [row[name] for row in half], 1)[0]), 2)
+
+
 def _warm(servers: str, output: Output, job: Job) -> None:
     client = KafkaProducer(bootstrap_servers=servers)
     value = Encoder("image_upload").encode({"image_id": "warm", "image": photo(10**6), "uploaded_at": 0})
@@ -255,6 +277,9 @@ def _watch(job: Job, output: Output, feeder: Any, total: int, options: argparse.
         "latency_p99_s": round(ages[min(int(done * 0.99), done - 1)], 3) if ages else None,
         "python_cpu_ms": round(1000 * (last["python_cpu"] - first["python_cpu"]) / done, 2),
         "runner_cpu_ms": round(1000 * (last["runner_cpu"] - first["runner_cpu"]) / done, 2),
+        "python_mb_a_minute": slope(rows, "python_mb"),
+        "runner_mb_a_minute": slope(rows, "runner_mb"),
+        "checkpoint_mb_a_minute": slope(rows, "checkpoint_mb"),
         "python_mb": [row["python_mb"] for row in rows[:: max(len(rows) // 8, 1)]],
         "runner_mb": [row["runner_mb"] for row in rows[:: max(len(rows) // 8, 1)]],
         "checkpoint_mb": [row["checkpoint_mb"] for row in rows[:: max(len(rows) // 8, 1)]],
@@ -273,6 +298,8 @@ if __name__ == "__main__":
     parser.add_argument("--model", default="fake")
     parser.add_argument("--slots", type=int, default=500)
     parser.add_argument("--backlog", action="store_true", help="produce everything before the job starts")
+    parser.add_argument("--remember", default="60d", help="how long a picture is found again")
+    parser.add_argument("--mended-runner", action="store_true", help="as Beam 2.77's in what it keeps of a source")
     parser.add_argument("--profile", action="store_true")
     parser.add_argument("--overload", action="store_true", help="end with the feed: more is offered than can be done")
     parser.add_argument("beam", nargs="*", help="after --: options for Beam")

@@ -1,0 +1,5 @@
+package org.apache.beam.sdk.fn;
+
+public interface IdGenerator {
+  String getId();
+}

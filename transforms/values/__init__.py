@@ -1,0 +1,81 @@
+"""The frozen value objects that cross stages, in the order in which an upload meets them."""
+
+from transforms.values.groups import (
+    Arrival,
+    Assignment,
+    GroupState,
+    IndexChunk,
+    IndexEntry,
+    Role,
+)
+from transforms.values.outcomes import (
+    Caption,
+    DeadLetter,
+    Finished,
+    Outgoing,
+    Publication,
+    Tombstone,
+)
+from transforms.values.tasks import (
+    Moderation,
+    ModerationVerdict,
+    Reason,
+    Region,
+    Task,
+)
+from transforms.values.texts import (
+    CachedTexts,
+    KnownTexts,
+    Refusal,
+    Text,
+)
+from transforms.values.uploads import (
+    TRANSIENT,
+    Candidate,
+    Decoded,
+    Deletion,
+    Fetched,
+    Fingerprint,
+    Header,
+    Inspected,
+    KafkaRecord,
+    PartOfRecord,
+    Picture,
+    Upload,
+)
+
+__all__ = [
+    "TRANSIENT",
+    "Arrival",
+    "Assignment",
+    "CachedTexts",
+    "Candidate",
+    "Caption",
+    "DeadLetter",
+    "Decoded",
+    "Deletion",
+    "Fetched",
+    "Fingerprint",
+    "Finished",
+    "GroupState",
+    "Header",
+    "IndexChunk",
+    "IndexEntry",
+    "Inspected",
+    "KafkaRecord",
+    "KnownTexts",
+    "Moderation",
+    "ModerationVerdict",
+    "Outgoing",
+    "PartOfRecord",
+    "Picture",
+    "Publication",
+    "Reason",
+    "Refusal",
+    "Region",
+    "Role",
+    "Task",
+    "Text",
+    "Tombstone",
+    "Upload",
+]
