@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from functools import cache
 
-from py3langid.langid import MODEL_FILE, LanguageIdentifier
-
+from transforms.review.detector import DETECTED, is_surely_another
 from transforms.review.folding import only_simplified, simplified
 
 _WIDE_LANGUAGES = frozenset(("zh", "ja", "ko", "yue"))
@@ -36,17 +35,17 @@ _LANGUAGES = {
 _UNCHECKED = frozenset(
     ("sr", "uz", "az", "ku", "ta", "te", "bn", "gu", "kn", "ml", "pa", "si", "my", "km", "lo", "am", "ka", "hy")
 )
-_DETECTED = ("en", "de", "fr", "es", "it", "pt", "nl", "sv", "da", "no", "fi", "pl", "cs", "ro", "hu", "tr", "vi", "id")
-"""Latin languages that are told apart: with all that the detector knows it takes brands for Basque."""
 _MIN_WORDS = 6
 """Words that are no names, below which nothing is said: of `leather handbag` nobody can tell the language."""
-_SURE = 0.9
 _MAX_CHARS = 120
 """Of these words, looked at by the detector: it needs no more."""
 
 _LETTER = re.compile(r"[^\W\d_]")
+_LETTERS = re.compile(r"[^\W\d_]+")
 _LATIN_WORD = re.compile(r"[A-Za-z\u00c0-\u024f]+")
-_PLAIN_WORD = re.compile(r"(?<!\w)[^\W\d_]{2,}(?!\w)")
+_PLAIN_WORD = re.compile(r"\b[^\W\d_]{2,}+\b")
+_ASCII_WORD = re.compile(r"\b[a-z]{2,}+\b", re.ASCII)
+"""The same of a text in ASCII, without those that have a capital."""
 _QUOTED = re.compile(r"\"[^\"]*\"|“[^”]*”|「[^」]*」|『[^』]*』|《[^》]*》")
 _NAMES_AT_MOST = 0.6
 """Of a text's words in a language that is not written in Latin letters: brands and models."""
@@ -74,19 +73,31 @@ def speaks(text: str, language: str) -> bool:
         if _is_of_the_other_script(text, language) or (spoken in ("ja", "ko") and is_chinese(text)):
             return False
         return _is_written_in(text, _LANGUAGES[spoken])
-    foreign = len(_foreign().findall(text))
-    return (not foreign or foreign <= 0.1 * len(_LETTER.findall(text))) and _is_detected(text, spoken)
+    return not _is_in_other_letters(text) and _is_detected(text, spoken)
+
+
+def _is_in_other_letters(text: str) -> bool:
+    """Whether more than a tenth of the letters of a language in Latin ones are of another script."""
+    if text.isascii():
+        return False
+    foreign = _count(_words_of(tuple(_SCRIPTS)), text)
+    return foreign > 0.1 * _count(_LETTERS, text)
 
 
 def _is_written_in(text: str, scripts: tuple[str, ...]) -> bool:
     """At most 60 % of the words are Latin; a word in lower case is no name and counts twice. Others are few."""
-    mine = len(_letters_of(scripts).findall(text))
+    mine = _count(_words_of(scripts), text)
     words = _LATIN_WORD.findall(text)
     latin = sum(2 if word.islower() else 1 for word in words)
-    others = len(_LETTER.findall(text)) - mine - sum(map(len, words))
+    others = _count(_LETTERS, text) - mine - sum(map(len, words))
     if scripts[0] not in ("han", "hangul"):
         mine = len(_words_of(scripts).findall(text))
     return mine > 0 and latin <= _NAMES_AT_MOST * (mine + latin) and others <= 0.5 * mine
+
+
+def _count(runs: re.Pattern[str], text: str) -> int:
+    """Characters of all matches: fewer of them than characters are made."""
+    return sum(map(len, runs.findall(text)))
 
 
 def _is_of_the_other_script(text: str, language: str) -> bool:
@@ -101,42 +112,45 @@ def is_simplified(text: str) -> bool:
     One of them is enough where no character is traditional: of a few words half are the same in both. Beside
     traditional ones there must be three, and an eighth of all. What is quoted may be a print or a name.
     """
-    characters = _letters_of(("han",)).findall(_QUOTED.sub("", text))
-    simple = sum(character in only_simplified() for character in characters)
-    if not any(character in simplified() for character in characters):
+    said = _QUOTED.sub("", text)
+    simple = len(_simple().findall(said))
+    if not _traditional().search(said):
         return simple > 0
-    return simple >= 3 and simple >= len(characters) / 8
+    return simple >= 3 and simple >= _count(_words_of(("han",)), said) / 8
 
 
 def is_traditional(text: str) -> bool:
     """Whether many of its Han characters are traditional ones: three of them, and an eighth: less are a name."""
-    table, characters = simplified(), _letters_of(("han",)).findall(text)
-    traditional = sum(character in table for character in characters)
-    return traditional >= 3 and traditional >= len(characters) / 8
+    traditional = len(_traditional().findall(text))
+    return traditional >= 3 and traditional >= _count(_words_of(("han",)), text) / 8
 
 
 def is_chinese(text: str) -> bool:
     """Whether it has a dozen Han characters and nothing that only Japanese and Korean have."""
-    return len(_letters_of(("han",)).findall(text)) >= 12 and not _letters_of(("kana", "hangul")).search(text)
+    return _count(_words_of(("han",)), text) >= 12 and not _letters_of(("kana", "hangul")).search(text)
 
 
 def _is_detected(text: str, language: str) -> bool:
     language = "no" if language in ("nb", "nn") else language
-    if language not in _DETECTED:
+    if language not in DETECTED:
         return True
     # A word with a capital is a name, or opens a sentence: without it nothing is lost.
-    words = [word for word in _PLAIN_WORD.findall(text) if word.islower()]
-    if len(words) < _MIN_WORDS:
-        return True
-    found, share = _detector().classify(" ".join(words)[:_MAX_CHARS])
-    return bool(found == language or share < _SURE)
+    if text.isascii():
+        words = _ASCII_WORD.findall(text)
+    else:
+        words = [word for word in _PLAIN_WORD.findall(text) if word.islower()]
+    return len(words) < _MIN_WORDS or not is_surely_another(" ".join(words)[:_MAX_CHARS], language)
 
 
 @cache
-def _detector() -> LanguageIdentifier:
-    detector = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
-    detector.set_languages(_DETECTED)
-    return detector
+def _traditional() -> re.Pattern[str]:
+    """Traditional characters, of those that count as Han."""
+    return re.compile(f"[{''.join(_letters_of(('han',)).findall(''.join(simplified())))}]")
+
+
+@cache
+def _simple() -> re.Pattern[str]:
+    return re.compile(f"[{''.join(only_simplified())}]")
 
 
 @cache
@@ -147,8 +161,3 @@ def _letters_of(scripts: tuple[str, ...]) -> re.Pattern[str]:
 @cache
 def _words_of(scripts: tuple[str, ...]) -> re.Pattern[str]:
     return re.compile(f"[{''.join(_SCRIPTS[name] for name in scripts)}]+")
-
-
-@cache
-def _foreign() -> re.Pattern[str]:
-    return _letters_of(tuple(_SCRIPTS))
