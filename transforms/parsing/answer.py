@@ -58,6 +58,8 @@ _READERS: Mapping[Form, Callable[[str], Answer]] = {
     Form.KEYWORDS: _keywords,
 }
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False)
+
 
 def written_out(answer: Answer) -> str:
     """The answer as its form has it, and as the audit tells it: `parse` reads the same from it."""
@@ -74,4 +76,4 @@ def written_out(answer: Answer) -> str:
         told = {"caption": answer.caption, "alt_text": answer.alt_text}
     else:
         return answer.caption
-    return json.dumps(told, ensure_ascii=False)
+    return _ENCODER.encode(told)

@@ -28,7 +28,7 @@ def read_object(text: str, keys: Sequence[str]) -> dict[str, Any]:
         raise Unparsable(f"it has {len(text)} characters")
     fenced = _FENCED.fullmatch(text)
     try:
-        found = json.loads(fenced[1] if fenced else text, object_pairs_hook=_once, parse_constant=_no_constant)
+        found = _DECODER.decode(fenced[1] if fenced else text)
     except Unparsable:
         raise
     except (ValueError, RecursionError) as error:
@@ -60,7 +60,9 @@ def text_of(value: Any, name: str) -> str:
     """A text without white space around it. Raises `Unparsable` for what is none, or no topic could hold."""
     if not isinstance(value, str):
         raise Unparsable(f"{name} is no text")
-    if any(unicodedata.category(sign) in ("Cs", "Cc") and not sign.isspace() for sign in value):
+    # What can be printed has none of them, and most texts can.
+    signs = "" if value.isprintable() else value
+    if any(unicodedata.category(sign) in ("Cs", "Cc") and not sign.isspace() for sign in signs):
         raise Unparsable(f"{name} has signs that are none")
     return value.strip()
 
@@ -84,3 +86,6 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_constant(name: str) -> None:
     raise Unparsable(f"{name} is not JSON")
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_no_constant)
