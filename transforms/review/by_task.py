@@ -22,7 +22,8 @@ _NO_FINDING = re.compile(
     rf"|(?:没有|沒有|没|未|无|無|不|并非)[^，。；\n]{{0,10}}?(?:{_FOUND})",
     re.IGNORECASE,
 )
-
+_FOUND_MARKS = ("olat", "aga", "breach", "违", "違", "不适", "不適", "不宜", "不予")
+"""Of these one is in every finding, in lower case. No `i` and no `s`: `re` takes ı and ſ for them."""
 
 _LEFT_OPEN = re.compile(
     r"(?:图片|图像|图中|照片|商品图|圖片|圖像|圖中|商品圖)(?:中|上|里|裡|内|內)?(?:暂时|暫時|并|並|也|还|還)?(?:无法|無法)(?:直接|准确|準確|完全)?"
@@ -43,5 +44,7 @@ def without_answers(text: str, task: str, judged: ModerationVerdict | None) -> s
     Of a picture that is not safe it may be said that it breaks rules; of a safe one, that it does not.
     """
     if judged is not None:
+        if not any(map(text.lower().__contains__, _FOUND_MARKS)):
+            return text
         return (_NO_FINDING if judged is ModerationVerdict.SAFE else _FINDING).sub(" ", text)
     return _OWN_VIEW.sub(" ", _LEFT_OPEN.sub(" ", text)) if task == Task.ANSWER else text

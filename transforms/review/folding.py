@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 
 import opencc
 
@@ -73,18 +73,29 @@ class _Compact(dict[int, str]):
         return folded
 
 
+class _Deleting(dict[int, str | None]):
+    """`COMPACT` as `str.translate` is fast with: an empty text makes it go character by character, None does not."""
+
+    def __missing__(self, code: int) -> str | None:
+        folded = self[code] = COMPACT[code] or None
+        return folded
+
+
 PLAIN: dict[int, str] = _Plain()
 COMPACT: dict[int, str] = _Compact()
+_DELETING: dict[int, str | None] = _Deleting()
 
 
+@lru_cache(maxsize=8)  # the rules fold the same text one after another
 def plain(text: str) -> str:
     """Half width, lower case, simplified, without accents and invisible characters."""
     return text.translate(PLAIN)
 
 
+@lru_cache(maxsize=8)
 def compact(text: str) -> str:
     """The plain form's letters and digits, without anything between them."""
-    return text.translate(COMPACT)
+    return text.translate(_DELETING)
 
 
 def as_bytes(text: str) -> str:

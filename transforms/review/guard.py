@@ -80,7 +80,12 @@ class Guard:
         used = [one for one in policy.classes if one.name in is_used]
         self._words = Words(used, policy.allowed)
         self._lookalikes = Lookalikes(policy.lookalikes)
+        self._length = lru_cache(maxsize=256)(policy.length)
         self._order = {one.name: place for place, one in enumerate(used)}
+        self._wordless = {
+            task for task, _ in self._by_task if all(self._action(rule, task) == ALLOW for rule in self._order)
+        }
+        """Tasks in which no word of a list does anything: they are not looked for."""
 
     def review(self, text: str, asked: Asked) -> Ruling:
         """Judge a text; what redaction leaves is judged again, so that it can pass for itself."""
@@ -100,15 +105,19 @@ class Guard:
     def _hits(self, text: str, asked: Asked) -> tuple[list[str], list[Span]]:
         """Names of the rules that reject, and the places to redact."""
         seen = self._lookalikes.read(text[:_LOOKED_AT])
-        rules = [rule for rule in self._whole(text, seen, asked) if self._action(rule, asked) == REJECT]
-        spans = [*contacts.find(seen), *self._words.find(seen)]
-        rejecting = [span for span in spans if self._action(span.rule, asked) == REJECT]
-        return [*rules, *self._names(rejecting)], [span for span in spans if self._action(span.rule, asked) == REDACT]
+        rules = [rule for rule in self._whole(text, seen, asked) if self._action(rule, asked.task) == REJECT]
+        spans = contacts.find(seen)
+        if asked.task not in self._wordless:
+            spans += self._words.find(seen)
+        rejecting = [span for span in spans if self._action(span.rule, asked.task) == REJECT]
+        return [*rules, *self._names(rejecting)], [
+            span for span in spans if self._action(span.rule, asked.task) == REDACT
+        ]
 
     def _whole(self, text: str, seen: str, asked: Asked) -> list[str]:
         """The rules that judge a text as a whole and hit, the cheap ones first; ``seen`` is how its start looks."""
         policy, wide = self._policy, is_wide(asked.language)
-        limits, start = policy.length(asked.task, asked.language), text[:_LOOKED_AT]
+        limits, start = self._length(asked.task, asked.language), text[:_LOOKED_AT]
         if asked.is_aside:
             limits = None
         checks = (
@@ -123,10 +132,10 @@ class Guard:
         )
         return [rule for rule, hit in checks if hit]
 
-    def _action(self, rule: str, asked: Asked) -> str:
-        of_task = self._by_task.get((asked.task, rule))
+    def _action(self, rule: str, task: str) -> str:
+        of_task = self._by_task.get((task, rule))
         if of_task is None and rule in self._order:
-            of_task = self._by_task.get((asked.task, EVERY_LIST))
+            of_task = self._by_task.get((task, EVERY_LIST))
         return of_task or self._actions[rule]
 
     def _names(self, spans: list[Span]) -> tuple[str, ...]:

@@ -10,8 +10,8 @@ _ZHILING = r"(?:指令|指示|提示词|提示|要求|规则|命令|设定|任�
 MARKUP = (
     ("<", r"<[|/!]?\s?[a-z_|\u4e00-\u9fff][^<>\n]{0,80}>"),
     ('```|~~~|{{|}}|{"|\ufffd|\\u|addcriterion|im_start|im_end', ""),
-    ("#|*|-", r"(?:^|\n)\s{0,3}(?:#{1,6}\s|[-*]\s+\S)"),
-    (".|、|)", r"(?:^|\n)\s{0,3}\d{1,2}[.、)]\s?[^\n]+\n\s{0,3}\d{1,2}[.、)]"),
+    ("# |#\n|* |*\n|- |-\n", r"(?:^|\n)\s{0,3}(?:#{1,6}\s|[-*]\s+\S)"),
+    ("\n", r"(?:^|\n)\s{0,3}\d{1,2}[.、)]\s?[^\n]+\n\s{0,3}\d{1,2}[.、)]"),
     ("--", r"\|\s?:?-{2,}"),
     ("draft|version|option|variant", r"\b(?:draft|version|option|variant) (?:\d|one|two|a|b)\s?:"),
     ("【|文案|方案|版本", r"【[^】]*】.*【|^【(?:文案|描述|标题|说明)|(?:文案|方案|版本)[一二三123][:\]】]"),
@@ -43,7 +43,7 @@ INSTRUCTION = (
         r"|complete|code)\b",
     ),
     (
-        "picture|image|photo|sign|sticker|label|note|box|text",
+        "as the|as this|because the|because this|since the|since this|per the|following the|obeying the",
         r"\b(?:as|because|since) (?:the|this) (?:\w+ )?(?:image|picture|photo|sign|sticker|label|note"
         r"|text) (?:demand|command"
         r"|order|request|require|instruct|say|tell|want)s?,? (?:that )?(?:i|we|you)\b"

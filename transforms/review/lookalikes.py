@@ -6,6 +6,7 @@ Character for character, so that a place in what is searched is the same place i
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Sequence
 from functools import cached_property
 
@@ -22,6 +23,7 @@ _SIGNS = {
     for start in (0x1F130, 0x1F150, 0x1F170, 0x1F1E6)
     for n, letter in enumerate("abcdefghijklmnopqrstuvwxyz")
 }
+_LAST_NEAR = 0xFFFF
 _LETTERS = {odd: plain for written, taken in _PAIRS for odd, plain in zip(written, taken, strict=True)}
 _ODD = "".join(_LETTERS)
 _MIXED = re.compile(rf"(?<![Ͱ-ϿЀ-ԯ԰-֏])[A-Za-z{_ODD}]*[{_ODD}][A-Za-z{_ODD}]*(?![Ͱ-ϿЀ-ԯ԰-֏])")
@@ -45,4 +47,6 @@ class Lookalikes:
 
     @cached_property
     def _any(self) -> re.Pattern[str]:
-        return re.compile(f"[{re.escape(''.join(map(chr, self._table)))}]")
+        """Any of them, or a rare character beyond 16 bits: `re` has no table for these and would try each by itself."""
+        near = "".join(chr(code) for code in self._table if code <= _LAST_NEAR)
+        return re.compile(f"[{re.escape(near)}{chr(_LAST_NEAR + 1)}-{chr(sys.maxunicode)}]")

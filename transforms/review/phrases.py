@@ -20,7 +20,7 @@ from transforms.review.instructions import INSTRUCTION, MARKUP
 from transforms.review.refusals import REFUSAL
 
 _RULES = {"markup": MARKUP, "refusal": REFUSAL, "chatter": CHATTER, "instruction": INSTRUCTION}
-_PATTERNS = tuple(
+PATTERNS = tuple(
     (rule, needles.split("|"), re.compile(pattern, re.DOTALL))
     for rule, patterns in _RULES.items()
     for needles, pattern in patterns
@@ -36,11 +36,14 @@ def find(text: str) -> Iterator[str]:
     """Names of the rules that hit, in a fixed order."""
     # Line breaks are looked for; everything else is folded.
     folded = "\n".join(map(plain, text.splitlines())) if "\n" in text or "\r" in text else plain(text)
-    if " " in folded:
+    if not folded.isascii() and " " in folded:
         folded = _SPACED.sub("", folded)
+    places = sorted({place for _, places in _needles().iter(as_bytes(f" {folded}")) for place in places})
+    if not places:
+        return
     unquoted, last = _QUOTED.sub("", folded), ""
-    for place in sorted({place for _, places in _needles().iter(as_bytes(f" {folded}")) for place in places}):
-        rule, _, pattern = _PATTERNS[place]
+    for place in places:
+        rule, _, pattern = PATTERNS[place]
         if rule != last and pattern.search(unquoted if rule in _OWN_WORDS else folded):
             last = rule
             yield rule
@@ -50,7 +53,7 @@ def find(text: str) -> Iterator[str]:
 def _needles() -> Any:
     """Every needle, with the places of its patterns."""
     places: dict[str, list[int]] = {}
-    for place, (_, needles, _) in enumerate(_PATTERNS):
+    for place, (_, needles, _) in enumerate(PATTERNS):
         for needle in needles:
             places.setdefault(as_bytes(needle), []).append(place)
     automaton = ahocorasick.Automaton()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Hashable, Sequence
 from functools import cache
+from operator import eq
 
 _WORD = re.compile(r"\w+")
 _STUTTER = re.compile(r"([^\W\d_]{2,8}?[，、。,;；!！ ]*)\1{3,}")
@@ -14,7 +15,12 @@ _LAUGH = re.compile(r"([a-z]{2,4})\1{4,}")
 """Two to four letters five times in one word."""
 _LONG = 10
 _GRAM = 4
+_FEW = 8
+"""4-grams below which their share says nothing."""
 _MOST_TIMES = 4
+_STUTTERED = 3
+"""4-grams at least that were said before where two or more stand four times in a row: `abababab` has abab, baba, abab,
+baba and abab. With fewer there is no such place to look for."""
 
 
 def has_run(text: str, longest: int) -> bool:
@@ -24,31 +30,37 @@ def has_run(text: str, longest: int) -> bool:
 
 @cache
 def _run(longest: int) -> re.Pattern[str]:
-    return re.compile(rf"(.)\1{{{longest}}}")
+    # The first repeat stands by itself: it is seldom there, and a counted group is slow to enter.
+    return re.compile(rf"(.)\1\1{{{longest - 1}}}")
 
 
 def repeats(text: str, wide: bool, most: float) -> bool:
     """Whether more than ``most`` of the 4-grams were said before, or one of them five times, or it stutters."""
-    words = _WORD.findall(text.lower())
-    grams = _grams(text, words, wide)
-    if len(grams) >= 8:
-        counted = Counter(grams)
-        if 1 - len(counted) / len(grams) > most or max(counted.values()) > _MOST_TIMES:
-            return True
-    if wide:
-        return bool(_STUTTER.search(text))
-    return any(len(word) >= _LONG and _LAUGH.search(word) for word in words) or any(
-        words[i : i + 3 * size] == words[i + size : i + 4 * size] for size in (1, 2) for i in _starts(words, size)
-    )
-
-
-def _starts(words: list[str], size: int) -> Iterator[int]:
-    """Where ``size`` words may come four times in a row: the first of them comes again after ``size``."""
-    return (i for i in range(len(words) - 4 * size + 1) if words[i] == words[i + size])
-
-
-def _grams(text: str, words: list[str], wide: bool) -> list[str]:
     if wide:
         squeezed = "".join(text.split())
-        return [squeezed[i : i + _GRAM] for i in range(len(squeezed) - _GRAM + 1)]
-    return [" ".join(words[i : i + _GRAM]) for i in range(len(words) - _GRAM + 1)]
+        grams: Sequence[Hashable] = [squeezed[i : i + _GRAM] for i in range(len(squeezed) - _GRAM + 1)]
+        again = len(grams) - len(set(grams))
+        return _are_too_many(grams, again, most) or (again >= _STUTTERED and bool(_STUTTER.search(text)))
+    words = _WORD.findall(text.lower())
+    grams = list(zip(words, words[1:], words[2:], words[3:], strict=False))
+    again = len(grams) - len(set(grams))
+    if _are_too_many(grams, again, most) or any(_LAUGH.search(word) for word in words if len(word) >= _LONG):
+        return True
+    return (again >= _STUTTERED or any(map(eq, words, words[1:]))) and _stutters(words)
+
+
+def _are_too_many(grams: Sequence[Hashable], again: int, most: float) -> bool:
+    """``again``: how many of them were said before."""
+    if len(grams) < _FEW:
+        return False
+    is_told = again >= _MOST_TIMES and max(Counter(grams).values()) > _MOST_TIMES
+    return is_told or 1 - (len(grams) - again) / len(grams) > most
+
+
+def _stutters(words: list[str]) -> bool:
+    """Whether one or two words come four times in a row."""
+    return any(
+        words[i : i + 3 * size] == words[i + size : i + 4 * size]
+        for size in (1, 2)
+        for i in range(len(words) - 4 * size + 1)
+    )

@@ -19,6 +19,8 @@ _DISGUISED = re.compile(
     r"(?<![^\W_])(?=[\w@$]{0,30}[A-Za-z])(?=[A-Za-z]{0,30}[0134578@$])[A-Za-z0134578@$]{3,30}(?![^\W_])"
 )
 """Letters with digits or signs among them that look like letters."""
+_SIGN = re.compile(r"[0134578@$]")
+"""Without one of these nothing is disguised; most texts have none."""
 _LETTERS = tuple(str.maketrans("0134578@$", f"o{one}eastbas") for one in "li")
 
 
@@ -51,7 +53,7 @@ class Words:
         if self._is_empty:
             return []
         spans = self._find(text)
-        if _DISGUISED.search(text):
+        if _SIGN.search(text) and _DISGUISED.search(text):
             disguised = [match.span() for match in _DISGUISED.finditer(text)]
             for letters in _LETTERS:  # one sign for one letter: the places stay what they are
                 shown = list(text)
