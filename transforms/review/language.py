@@ -113,10 +113,11 @@ def is_simplified(text: str) -> bool:
     traditional ones there must be three, and an eighth of all. What is quoted may be a print or a name.
     """
     said = _QUOTED.sub("", text)
-    simple = len(_simple().findall(said))
+    han = _count(_words_of(("han",)), said)
+    simple = len(_simple().findall(said)) if han else 0  # the table takes a while to make
     if not _traditional().search(said):
         return simple > 0
-    return simple >= 3 and simple >= _count(_words_of(("han",)), said) / 8
+    return simple >= 3 and simple >= han / 8
 
 
 def is_traditional(text: str) -> bool:
