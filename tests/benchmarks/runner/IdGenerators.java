@@ -8,7 +8,7 @@ import java.util.concurrent.atomic.AtomicLong;
  * names: what is measured then is our job, and not that. In 2.77 they share one state.
  */
 public class IdGenerators {
-  private static final long RESIDUALS = 64; // a source has one at a time, and there are few sources
+  private static final long RESIDUALS = 8; // a source has one at a time, and it is taken up at once
 
   public static IdGenerator incrementingLongs() {
     AtomicLong next = new AtomicLong();
