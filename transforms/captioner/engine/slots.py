@@ -6,6 +6,7 @@ import heapq
 
 import torch
 
+from transforms.captioner.engine.pages import zeros
 from transforms.captioner.engine.transfer import upload
 
 
@@ -17,7 +18,7 @@ class Slots:
     ) -> None:
         """``length``: tokens that a slot holds, prompt and answer together."""
         self.count, self.length = slots, length
-        held = torch.zeros(layers, 2, slots * key_heads, length, width, device=device, dtype=dtype)
+        held = zeros((layers, 2, slots * key_heads, length, width), device, dtype)
         self.keys, self.values = held[:, 0], held[:, 1]
         """Of each layer, [slots * key heads, length, width]."""
         self._held = held.view(layers, 2, slots, key_heads, length, width)
