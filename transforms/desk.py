@@ -81,6 +81,8 @@ class Desk:
 
     def poll(self, leader_id: str, store: Store, wait: float | None) -> tuple[list[Output], bool]:
         """Collect what is done, waiting at most ``wait`` seconds for the first one (None: for all of it)."""
+        if self._is_settled(leader_id, store):
+            return [], False
         trust = self._trust
         visit = self._open(leader_id, store)
         if wait and visit.group.requests:
@@ -97,19 +99,29 @@ class Desk:
         if held is not None and held.requests and not fresh and self._is_trusted(held, store):
             return Visit(self._means, held, store)
         state = store.read()
+        # What this very bundle has taken from the state is missing from what is read, too.
+        shrunk_in = held.shrunk_in if held is not None and held.shrunk_in is store.bundle else None
+        if held is not None and held.requests and held.state() == state:  # nobody else has touched it meanwhile
+            held.waiting, held.shrunk_in = None, shrunk_in
+            return Visit(self._means, held, store)
         group = Group(
             list(state.texts),
             deletions=list(state.deletions),
             waiting=None if state.pending else 0,  # nobody waits where nothing is pending
             streak=held.streak if held is not None else Streak(),
-            # What this very bundle has taken from the state is missing from what is read, too.
-            shrunk_in=held.shrunk_in if held is not None and held.shrunk_in is store.bundle else None,
+            shrunk_in=shrunk_in,
         )
         if held is None:
             count("resubmitted", len(state.pending))
         visit = Visit(self._means, group, store)
         visit.resume(state)
         return visit
+
+    def _is_settled(self, leader_id: str, store: Store) -> bool:
+        """Whether this very bundle has seen that nothing is pending: POLL and END may both fire in it."""
+        with self._lock:
+            held = self._groups.get(leader_id)
+        return held is not None and not held.requests and held.shrunk_in is store.bundle
 
     def _keep(self, leader_id: str, group: Group, trust: int) -> bool:
         pending = bool(group.requests)

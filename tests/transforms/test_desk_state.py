@@ -133,6 +133,33 @@ def test_stale_copy_is_read_again(how: str) -> None:
         assert r.desk.poll("leader", r.store, None) == ([], False)
 
 
+def test_an_old_copy_that_the_state_agrees_with_asks_nothing_again() -> None:
+    with rig(gated=True) as r:
+        r.lead(LEADER)
+        r.arrive(COPY)
+        future = r.desk._groups["leader"].requests[0].future
+        r.now += 6
+        r.store.calls.clear()
+        assert r.poll(0.0) == []
+        assert r.store.calls == ["read", "waiting", "write"]
+        assert [request.future for request in r.desk._groups["leader"].requests] == [future]
+        r.open()
+        assert set(captions(r.poll())) == {"lead", "copy"}
+        assert r.fake.submitted == 1
+
+
+def test_two_timers_of_a_bundle_read_the_state_once() -> None:
+    with rig() as r:
+        r.lead(LEADER)
+        assert list(captions(r.poll())) == ["lead"]
+        r.store.calls.clear()
+        assert r.poll() == []
+        assert r.store.calls == []
+        r.store.bundle = object()
+        assert r.poll() == []
+        assert r.store.calls == ["read"]
+
+
 def test_a_visit_that_distrust_overtook_leaves_no_copy() -> None:
     with rig(gated=True) as r:
         before = r.desk._trust

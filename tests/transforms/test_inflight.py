@@ -75,6 +75,32 @@ def test_full_means_stalled_when_nothing_is_settled(manual: Manual) -> None:
     assert len(manual.futures) == 5
 
 
+def test_who_found_no_room_goes_on_when_a_quarter_of_the_slots_can_be_refilled() -> None:
+    manual = Manual(slots=16)
+    inflight = Inflight(manual, stall_seconds=5.0)
+    for n in range(32):
+        inflight.submit(ask(str(n)))
+    waiting = threading.Thread(target=lambda: [inflight.submit(ask(f"later {n}")) for n in range(4)])
+    waiting.start()
+    for future in manual.futures[:3]:
+        answer(future)
+    waiting.join(0.05)
+    assert len(manual.futures) == 32
+    answer(manual.futures[3])
+    waiting.join(5.0)
+    assert len(manual.futures) == 36
+
+
+def test_a_captioner_that_settles_few_in_time_has_not_stalled() -> None:
+    manual = Manual(slots=16)
+    inflight = Inflight(manual, stall_seconds=0.05)
+    for n in range(32):
+        inflight.submit(ask(str(n)))
+    threading.Timer(0.01, answer, (manual.futures[0],)).start()
+    inflight.submit(ask("after the first"))
+    assert inflight.unfinished == 32
+
+
 def test_the_same_request_gets_the_same_future(manual: Manual) -> None:
     inflight = Inflight(manual)
     first = inflight.submit(ask("a"))
