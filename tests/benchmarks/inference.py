@@ -7,6 +7,8 @@ in one process: CPU time, the median of alternating pairs. RunInference batches 
 patches and tokens. Each answer has 8 to 64 tokens, drawn by its picture, on both sides; its text ends where the model
 ended it, and the review has nothing cut off to refuse: it would have it said again. With `--natural` the model ends it,
 after 8 tokens on average. Near-copies are the picture saved again as JPEG, for another upload of the same merchant.
+With `--copies 0.3` 234 of 800 uploads are copies, and 32 of these are none by the rule: renders this small have too
+little to hash (18), or JPEG moves a colour too far (13) or the hash (1).
 Ours gets what the stages before it hand on; with `--fingerprints` it also decodes each picture once more for that.
 To build and start the two stages takes this runner 0.13 s a run, whatever the number of uploads.
 """
