@@ -33,6 +33,8 @@ _OPTIONS = {
     "restart-strategy.fixed-delay.delay": "1s",
     "restart-strategy.type": "fixed-delay",
     "state.backend.type": "rocksdb",
+    # RocksDB fills it, however small the state: inside a job server Beam would give it 0.4 of what the JVM may take.
+    "taskmanager.memory.managed.size": "256m",
 }
 _CLUSTER_OPTIONS = {
     "heartbeat.interval": "1000",  # two missed calls are a death: a killed TaskManager is noticed after 2 to 3 s
@@ -44,7 +46,6 @@ _CLUSTER_OPTIONS = {
     "taskmanager.memory.jvm-metaspace.size": "256m",
     "taskmanager.memory.jvm-overhead.max": "192m",
     "taskmanager.memory.jvm-overhead.min": "192m",
-    "taskmanager.memory.managed.size": "256m",
     "taskmanager.memory.network.max": "128m",
     "taskmanager.memory.network.min": "128m",
     "taskmanager.memory.task.heap.size": "512m",

@@ -42,6 +42,11 @@ def test_each_job_in_process_finds_a_port():
     assert flink_settings.in_process([20001, 20002], {})["rest.bind-port"] == "20001,20002"
 
 
+def test_rocksdb_is_told_how_much_it_may_take():
+    inside, cluster = flink_settings.in_process([1], {}), flink_settings.cluster(1, 2, 3, 4, {})
+    assert inside["taskmanager.memory.managed.size"] == cluster["taskmanager.memory.managed.size"] == "256m"
+
+
 def test_the_configuration_is_yaml_whatever_is_in_it(tmp_path):
     folder = flink_settings.write_config({"a": 'C:\\x: "图"', "b": "[]"}, tmp_path)
     assert folder == tmp_path / "conf"
