@@ -288,7 +288,8 @@ def _watch(job: Job, output: Output, feeder: Any, total: int, options: argparse.
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in what a shell runs in the background
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell's background ignores the one; the other cleans nothing up
+        signal.signal(number, signal.default_int_handler)
     parser = argparse.ArgumentParser(description="The live job at a steady rate")
     parser.add_argument("--rate", type=float, default=120)
     parser.add_argument("--seconds", type=float, default=60)
