@@ -31,7 +31,7 @@ _EXAMPLE = """example:
 
 Put `check` before the words of a job, and it tells what would stop the job or make it lose data, a line each: ok, warn
 or fail, and what to do. It reads only, and writes and commits nothing: it may be run beside a job in production. It
-takes ten seconds at most, however silent a broker is.
+takes some ten seconds, however silent a broker is.
 """
 
 
