@@ -86,7 +86,9 @@ def test_a_process_that_was_given_a_worker_s_pid_is_none_of_ours(pool):
     note = pool.home / "workers" / str(worker)
     stranger = subprocess.Popen(["sleep", "60"])
     try:
-        (note.parent / str(stranger.pid)).write_text(note.read_text())  # as a worker before it left it
+        # As a worker before it left it. The clock of /proc ticks every 10 ms: both may have started in one tick.
+        earlier = int(note.read_text()) - 1
+        (note.parent / str(stranger.pid)).write_text(str(earlier))
         assert pool.workers() == (worker,)
         assert pool.kill_workers() == 1
         assert stranger.poll() is None
