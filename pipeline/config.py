@@ -14,18 +14,17 @@ from schemas.codec import WireFormat
 from schemas.registry.options import RegistryOptions
 from transforms.audit import ALL, Audit
 from transforms.cache import CacheOptions
-from transforms.caption import CaptionOptions
 from transforms.captioner.api import CaptionerOptions
 from transforms.captioner.prompts import Library
-from transforms.desk import DeskOptions
-from transforms.duplicates import DuplicateOptions
 from transforms.errors import ConfigInvalid
 from transforms.fetch import FetchLimits
 from transforms.index.limits import IndexLimits
 from transforms.inspect import InspectLimits
+from transforms.means import DeskOptions
 from transforms.review import ReviewPolicy, load_policy
 from transforms.scope import ByScope
 from transforms.similarity import SimilarityRule
+from transforms.stage_options import CaptionOptions, DuplicateOptions
 
 
 @dataclass(frozen=True, slots=True)

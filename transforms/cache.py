@@ -26,7 +26,7 @@ from importlib.util import find_spec
 from typing import Any, Protocol, cast
 from urllib.parse import urlsplit
 
-from transforms.coders import AvroCoder
+from schemas.state import StateCodec
 from transforms.errors import ConfigInvalid
 from transforms.metrics import count
 from transforms.plan import Question
@@ -107,7 +107,7 @@ class RedisCache:
         self._options = options
         self._clock = clock
         self._client = connect(options)
-        self._coder = AvroCoder(Text)
+        self._codec = StateCodec(Text)
         self._rests_until = float("-inf")
         self._work: queue.Queue[tuple[Callable[[], Any], Future[Any] | None] | None] = queue.Queue(_MOST_QUEUED)
         self._thread = threading.Thread(target=self._talk, name="cache", daemon=True)
@@ -136,7 +136,7 @@ class RedisCache:
         owner = self._owner(merchant, question)
         if owner is None:
             text = replace(text, image_id="", veto="")
-        key, value = _key(owner, text.sha256, text.reuse_key), self._coder.encode(text)
+        key, value = _key(owner, text.sha256, text.reuse_key), self._codec.encode(text)
         self._ask(lambda: self._client.set(key, value, ex=int(self._options.keep_seconds)), None)
 
     def forget(self, merchant: str, texts: Iterable[Text]) -> None:
@@ -192,7 +192,7 @@ class RedisCache:
 
     def _decoded(self, value: bytes) -> Text | None:
         try:
-            return cast("Text", self._coder.decode(value))
+            return cast("Text", self._codec.decode(value))
         except Exception as error:  # of another version, or somebody else's
             _log.warning("a text in the cache cannot be read (`%s`)", type(error).__name__)
             count("cache_errors")

@@ -21,16 +21,13 @@ from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateS
 from apache_beam.utils.timestamp import Timestamp
 
 from transforms import tally
-from transforms.cache import CacheOptions, cache_for
-from transforms.captioner.api import CaptionerOptions
-from transforms.captioner.prompts import Library
+from transforms.cache import cache_for
 from transforms.coders import AvroCoder
-from transforms.desk import Desk, DeskOptions, Output
+from transforms.desk import Desk, Output
 from transforms.group import Store
 from transforms.inflight import captioner_for
 from transforms.plan import Planner
-from transforms.review import ReviewPolicy
-from transforms.similarity import SimilarityRule
+from transforms.stage_options import CaptionOptions
 from transforms.values import (
     Assignment,
     Candidate,
@@ -45,25 +42,6 @@ from transforms.values import (
 DEAD_LETTERS = "dead_letters"
 REFUSALS = "refusals"
 _TAGS = {DeadLetter: DEAD_LETTERS, Refusal: REFUSALS}
-
-
-@dataclass(frozen=True, slots=True)
-class CaptionOptions:
-    """Everything the caption stage needs on a worker."""
-
-    job: str
-    captioner: CaptionerOptions
-    prompts: Library
-    rule: SimilarityRule
-    policy: ReviewPolicy
-    desk: DeskOptions = DeskOptions()
-    cache: CacheOptions = CacheOptions()
-    poll_seconds: float = 0.05
-    """Real time between two looks at a pending group."""
-    patience_seconds: float = 0.05
-    """A poll waits so long for a result, once a bundle: the embedded runner fires real-time timers early."""
-    keep_texts_seconds: float = 75 * 24 * 3600.0
-    """Event time after which a group's texts go; longer than the duplicate index keeps its leaders."""
 
 
 atexit.register(gc.unfreeze)  # what `desk_for` freezes; libraries call it a leak where it stays frozen to the end

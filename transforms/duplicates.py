@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import apache_beam as beam
@@ -24,11 +23,10 @@ from transforms.coders import AvroCoder
 from transforms.fingerprint import ALGORITHM_VERSION
 from transforms.index.chunk import CHUNK_ROWS
 from transforms.index.decide import DuplicateIndex
-from transforms.index.limits import IndexLimits
 from transforms.index.memory import Held, Scopes
 from transforms.ledger import LEDGER
 from transforms.metrics import count
-from transforms.similarity import SimilarityRule
+from transforms.stage_options import DuplicateOptions
 from transforms.values import Arrival, Assignment, IndexChunk, IndexEntry, Role
 
 _log = logging.getLogger(__name__)
@@ -40,18 +38,6 @@ _LEAST_WAIT = 64
 _LATEST = float(2**62 // 10**6)
 """The last timer, in seconds since the epoch: producers may say any time, Beam's has 64 bits of microseconds."""
 _ENTRIES, _CHUNKS = AvroCoder(IndexEntry), AvroCoder(IndexChunk)
-
-
-@dataclass(frozen=True, slots=True)
-class DuplicateOptions:
-    """Everything Find duplicate needs on a worker."""
-
-    job: str
-    """Keeps the indexes of jobs in one process apart."""
-    rule: SimilarityRule = field(default_factory=SimilarityRule)
-    limits: IndexLimits = field(default_factory=IndexLimits)
-    memory_bytes: int = 1 << 30
-    """Of a process, for all scopes; the one in use may pass it."""
 
 
 def forget(job: str) -> None:

@@ -8,8 +8,6 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from apache_beam.metrics import Metrics
-
 from transforms import tally as process
 
 NAMESPACE = "captionstream"
@@ -24,6 +22,8 @@ def count(name: str, by: int = 1, *labels: str) -> None:
 @cache
 def _counter(name: str) -> Any:
     """Beam's counter of that name; it finds the bundle it counts for by itself."""
+    from apache_beam.metrics import Metrics  # here, for this module is imported by commands that start no job
+
     return Metrics.counter(NAMESPACE, name)
 
 

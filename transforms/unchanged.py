@@ -27,10 +27,11 @@ import apache_beam as beam
 import numpy as np
 from numpy.typing import NDArray
 
-from transforms.caption import CaptionOptions, planner_for
+from transforms.caption import planner_for
 from transforms.errors import InputError
 from transforms.metrics import count
 from transforms.plan import Planner, event_id
+from transforms.stage_options import CaptionOptions
 from transforms.values import Inspected, KafkaRecord
 
 

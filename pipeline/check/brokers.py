@@ -4,34 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import closing
-from dataclasses import replace
 from typing import Any
 
 from kafka.errors import KafkaError
 
+from pipeline.check.contact import Contact
 from pipeline.check.events import event_findings
 from pipeline.check.finding import Finding, fail, from_error, ok, warn
 from pipeline.check.group import group_findings
 from pipeline.check.plan import Plan
 from pipeline.check.rights import topic_rights
 from pipeline.check.topics import topic_findings
-from pipeline.kafka.connection import KafkaOptions, admin, consumer
+from pipeline.kafka.connection import KafkaOptions, consumer
 from pipeline.kafka.describe import Topic, describe
 from pipeline.kafka.offsets import Broker
 from pipeline.kafka.positions import Uploads, answering
 from transforms.errors import CaptionstreamError, JobError
 
 WHAT = "brokers"
-ANSWER_SECONDS = 4.0
-"""For a first answer; what comes after it is limited by the time of the whole check."""
-_READ_SECONDS = 2.0
 
 
-def broker_findings(plan: Plan) -> Iterator[Finding]:
+def broker_findings(plan: Plan, brokers: Contact) -> Iterator[Finding]:
     """All that the brokers tell; one line when they do not answer."""
-    kafka = replace(plan.config.kafka, connect_seconds=ANSWER_SECONDS, timeout_seconds=_READ_SECONDS)
+    kafka = brokers.kafka
     try:
-        client = admin(kafka)
+        client = brokers.client()
     except JobError as error:
         yield from_error(WHAT, error)
         yield warn("topics", "not looked at, for no broker answers", "mend the line above first")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from pipeline.check.brokers import WHAT as BROKERS
 from pipeline.check.brokers import broker_findings
+from pipeline.check.contact import Contact
 from pipeline.check.finding import Check
 from pipeline.check.machine import cache_findings, file_findings, java_findings, memory_findings, version_findings
 from pipeline.check.model import WHAT as MODEL
@@ -17,7 +18,7 @@ from pipeline.check.runner import runner_findings
 from pipeline.check.schemas import schema_findings
 
 
-def checks_of(plan: Plan) -> Sequence[tuple[str, Check]]:
+def checks_of(plan: Plan, brokers: Contact) -> Sequence[tuple[str, Check]]:
     """Each with the name of what it looks at."""
     return (
         ("versions", version_findings),
@@ -26,7 +27,7 @@ def checks_of(plan: Plan) -> Sequence[tuple[str, Check]]:
         ("memory", lambda: memory_findings(plan)),
         ("cache", lambda: cache_findings(plan)),
         ("files", lambda: file_findings(plan)),
-        (BROKERS, lambda: broker_findings(plan)),
+        (BROKERS, lambda: broker_findings(plan, brokers)),
         ("schema", lambda: schema_findings(plan.config.uploads_wire)),
         ("registry", lambda: registry_findings(plan)),
         ("prompts", lambda: prompt_findings(plan.prompts, plan.config.captioner.text_tokens)),

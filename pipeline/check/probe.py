@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import asdict
 from types import TracebackType
@@ -25,6 +26,7 @@ class Probe:
 
     def __init__(self, options: CaptionerOptions) -> None:
         self._process: subprocess.Popen[str] | None = None
+        self._began = time.monotonic()
         if not options.has_checkpoint or options.download:  # a check downloads nothing
             return
         self._process = subprocess.Popen(  # noqa: S603
@@ -61,7 +63,8 @@ class Probe:
             yield Finding(Level(level), what, found, remedy)
         if is_late:
             found = (
-                f"shapes and room were not looked at: PyTorch and transformers need over `{seconds:.0f}` s to load here"
+                "shapes and room were not looked at: PyTorch and transformers need over "
+                f"`{time.monotonic() - self._began:.0f}` s to load here"
             )
             yield warn(
                 WHAT, found, "nothing; the job looks before it reads an upload, or run the check on a faster machine"

@@ -13,8 +13,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-
-from apache_beam.utils.subprocess_server import JavaJarServer
+from typing import Any
 
 from transforms.errors import JarUnavailable
 
@@ -66,7 +65,7 @@ def fetch(jars: Iterable[Jar], progress: Progress | None = None, cache: Path | N
     what was pinned; a download of the wrong content never enters the cache.
     """
     wanted = tuple(jars)
-    folder = Path(JavaJarServer.JAR_CACHE) if cache is None else cache
+    folder = Path(_server().JAR_CACHE) if cache is None else cache
     todo: queue.SimpleQueue[Jar] = queue.SimpleQueue()
     outcomes: queue.SimpleQueue[JarUnavailable | None] = queue.SimpleQueue()
     for jar in wanted:
@@ -131,8 +130,8 @@ def _make_ready(jar: Jar, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     # Beam's temporary file has the same name for every process that downloads this jar at this moment.
     with tempfile.TemporaryDirectory(prefix=".captionstream-", dir=folder) as own:
-        address = JavaJarServer.path_to_maven_jar(jar.artifact, jar.group, jar.version)
-        download = Path(JavaJarServer.local_jar(address, cache_dir=own))
+        address = _server().path_to_maven_jar(jar.artifact, jar.group, jar.version)
+        download = Path(_server().local_jar(address, cache_dir=own))
         _verify(download, jar, f"try again, or put the right file at `{path}` yourself")
         os.replace(download, path)
 
@@ -147,7 +146,7 @@ def _verify(path: Path, jar: Jar, remedy: str) -> None:
 @contextlib.contextmanager
 def _beam_silent() -> Iterator[None]:
     """Hold back Beam's ten lines of warning per download: what is fetched here is pinned."""
-    logger = logging.getLogger(JavaJarServer.__module__)
+    logger = logging.getLogger(_server().__module__)
 
     def errors_only(record: logging.LogRecord) -> bool:
         return record.levelno >= logging.ERROR
@@ -157,3 +156,10 @@ def _beam_silent() -> Iterator[None]:
         yield
     finally:
         logger.removeFilter(errors_only)
+
+
+def _server() -> Any:
+    """Beam's fetcher of jars; to import Beam takes seconds, and who only reads the lock needs none of it."""
+    from apache_beam.utils.subprocess_server import JavaJarServer
+
+    return JavaJarServer

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-
-import apache_beam
 
 from transforms.errors import PrismMissing
 
@@ -79,7 +78,11 @@ def _install(go: str, folder: Path) -> None:
 
 
 def _module() -> str:
-    return f"{_MODULE}@v{apache_beam.__version__}"
+    return f"{_MODULE}@v{_version()}"
+
+
+def _version() -> str:
+    return importlib.metadata.version("apache-beam")  # to import it takes seconds
 
 
 def _cache(environ: Mapping[str, str]) -> Path:
@@ -88,4 +91,4 @@ def _cache(environ: Mapping[str, str]) -> Path:
 
 
 def _built_path(cache: Path) -> Path:
-    return cache / f"prism-{apache_beam.__version__}" / "prism"
+    return cache / f"prism-{_version()}" / "prism"

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import re
 from pathlib import Path
-
-import apache_beam
-from apache_beam.runners.portability.job_server import JavaJarJobServer
-from apache_beam.utils.subprocess_server import JavaJarServer
 
 from pipeline.local.flink_settings import LOCK
 from pipeline.local.jars import read_lock
@@ -24,6 +21,9 @@ def server_jar(job: Submission) -> Path | None:
     if job.job_server == ASSEMBLED:
         return None
     if job.job_server == RELEASED:
+        from apache_beam.runners.portability.job_server import JavaJarJobServer
+        from apache_beam.utils.subprocess_server import JavaJarServer
+
         try:
             address = JavaJarJobServer.path_to_beam_jar(f":runners:flink:{FLINK_VERSION}:job-server:shadowJar")
             return Path(JavaJarServer.local_jar(address))
@@ -44,7 +44,7 @@ def runner_version(job: Submission) -> str | None:
     if job.runner != FLINK or job.job_endpoint:
         return None
     if job.job_server == RELEASED:
-        return str(apache_beam.__version__)
+        return importlib.metadata.version("apache-beam")
     if job.job_server == ASSEMBLED:
         return next(jar.version for jar in read_lock(LOCK) if jar.artifact == f"beam-runners-flink-{FLINK_VERSION}")
     found = re.search(r"job-server-(\d+\.\d+\.\d+)", Path(job.job_server).name)

@@ -24,12 +24,13 @@ import numpy as np
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from transforms.coders import AvroCoder
-from transforms.duplicates import SCOPES, DuplicateOptions, FindDuplicate
+from transforms.duplicates import SCOPES, FindDuplicate
 from transforms.index.chunk import CHUNK_ROWS
 from transforms.index.decide import DuplicateIndex
 from transforms.index.limits import IndexLimits
 from transforms.scope import ByScope
 from transforms.similarity import SimilarityRule
+from transforms.stage_options import DuplicateOptions
 from transforms.values import Arrival, Candidate, Fingerprint, IndexChunk, KafkaRecord, Picture, Task, Upload
 
 START_MS = 1_767_225_600_000

@@ -40,7 +40,7 @@ from PIL import Image
 
 from pipeline.runners import embedded  # noqa: F401 - sets the embedded runner as the job does
 from transforms import coders  # noqa: F401 - registers the Avro coders
-from transforms.caption import CaptionImage, CaptionOptions
+from transforms.caption import CaptionImage
 from transforms.captioner.api import CaptionerOptions, CaptionRequest, Generation, Sampling
 from transforms.captioner.checkpoint import load_checkpoint
 from transforms.captioner.engine.asked import Asked
@@ -51,13 +51,14 @@ from transforms.captioner.patches import patchify
 from transforms.captioner.prompts import Library
 from transforms.captioner.reference import Reference
 from transforms.captioner.tiny.products import HELD_OUT, render
-from transforms.duplicates import DuplicateOptions, FindDuplicate
+from transforms.duplicates import FindDuplicate
 from transforms.fingerprint import fingerprint_of
 from transforms.inflight import captioner_for
 from transforms.metrics import tally
 from transforms.review import ReviewPolicy
 from transforms.scope import ByScope
 from transforms.similarity import SimilarityRule
+from transforms.stage_options import CaptionOptions, DuplicateOptions
 from transforms.values import Arrival, Assignment, Candidate, Finished, KafkaRecord, Picture, Task, Upload
 
 PICTURES: list[tuple[bytes, int]] = []

@@ -12,9 +12,9 @@ from pipeline.config import Config, Topics
 from pipeline.graph import build
 from pipeline.kafka.replay import ReadUploads
 from pipeline.kafka.span import Span
-from transforms.caption import CaptionOptions
 from transforms.captioner.prompts import Library
 from transforms.coders import AvroCoder
+from transforms.stage_options import CaptionOptions
 
 STEPS = [
     "Read uploads",

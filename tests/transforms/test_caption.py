@@ -21,7 +21,6 @@ from transforms.caption import (
     DEAD_LETTERS,
     REFUSALS,
     CaptionImage,
-    CaptionOptions,
     desk_for,
     forget,
 )
@@ -32,6 +31,7 @@ from transforms.errors import CaptionerBroken
 from transforms.inflight import Inflight, close_all, preload
 from transforms.review import ReviewPolicy
 from transforms.similarity import SimilarityRule
+from transforms.stage_options import CaptionOptions
 from transforms.values import (
     Assignment,
     Candidate,

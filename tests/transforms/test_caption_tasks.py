@@ -15,7 +15,7 @@ from data.samples import assignment, candidate, fingerprint
 from schemas.codec import Decoder
 from transforms import coders  # noqa: F401 - registers the coders
 from transforms.audit import Audit
-from transforms.caption import DEAD_LETTERS, REFUSALS, CaptionImage, CaptionOptions, forget
+from transforms.caption import DEAD_LETTERS, REFUSALS, CaptionImage, forget
 from transforms.captioner.api import CaptionerOptions, CaptionRequest, RenderedPrompt
 from transforms.captioner.fake import FakeCaptioner
 from transforms.captioner.prompts import Library
@@ -23,6 +23,7 @@ from transforms.encode import Encode
 from transforms.inflight import Inflight, close_all, preload
 from transforms.review import load_policy
 from transforms.similarity import SimilarityRule
+from transforms.stage_options import CaptionOptions
 from transforms.values import Assignment, DeadLetter, Finished, Publication, Refusal, Role, Task
 
 _seen: dict[str, list[Any]] = collections.defaultdict(list)

@@ -5,13 +5,14 @@ from collections.abc import Mapping
 from data.desk_rig import COPY, LEADER, rig
 
 from transforms import tally
-from transforms.caption import CaptionOptions, planner_for
+from transforms.caption import planner_for
 from transforms.captioner.api import CaptionerOptions
 from transforms.captioner.fake import FakeCaptioner
 from transforms.captioner.prompts import Library
 from transforms.inflight import Inflight, close_all, preload
 from transforms.review import ReviewPolicy
 from transforms.similarity import SimilarityRule
+from transforms.stage_options import CaptionOptions
 from transforms.tally import Key
 
 

@@ -11,12 +11,13 @@ from apache_beam.utils.timestamp import MAX_TIMESTAMP, Timestamp
 from data.samples import NEW_YEAR_MS, arrival, candidate, deletion, far, fingerprint
 
 from transforms import duplicates
-from transforms.duplicates import DuplicateOptions, FindDuplicate, chain
+from transforms.duplicates import FindDuplicate, chain
 from transforms.index.decide import leader_id
 from transforms.index.limits import IndexLimits
 from transforms.ledger import Ledger
 from transforms.metrics import tally
 from transforms.scope import ByScope, scope_of
+from transforms.stage_options import DuplicateOptions
 from transforms.values import Arrival, Assignment, Role
 
 NEAR = fingerprint(0)

@@ -12,12 +12,13 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.testing.util import assert_that, equal_to
 from data.samples import NEW_YEAR_MS, candidate, record
 
-from transforms.caption import CaptionOptions, desk_for, forget
+from transforms.caption import desk_for, forget
 from transforms.captioner.api import CaptionerInfo, CaptionerOptions, Sampling
 from transforms.captioner.prompts import Library
 from transforms.plan import Planner, event_id
 from transforms.review import ReviewPolicy
 from transforms.similarity import SimilarityRule
+from transforms.stage_options import CaptionOptions
 from transforms.unchanged import Published, PublishedReader, SkipUnchanged, Unchanged
 from transforms.values import Inspected, KafkaRecord
 
