@@ -16,7 +16,8 @@ from apache_beam.runners.runner import PipelineState
 from pipeline.local.flink_job import FlinkJob
 from transforms.errors import JobError
 
-_LIMIT_SECONDS = 60.0
+LIMIT_SECONDS = 60.0
+"""Between Flink's word that it cancels a job and the job server's that it has ended."""
 _POLL_SECONDS = 0.1
 
 
@@ -39,11 +40,14 @@ class Ending:
             self.cancel()
             return
         self.say("stopping the job with a savepoint")
+        job = self._found(self.find)
+        if job is None:
+            return
         try:
-            savepoint = self.find().stop_with_savepoint(savepoints)
+            savepoint = job.stop_with_savepoint(savepoints)
         except JobError as error:
             self.say(f"{error.message}; cancelling it instead: its last checkpoint is kept")
-            self.cancel()
+            self._cancel(job)
         else:
             self.say(f"stopped; go on with --resume {savepoint}")
 
@@ -53,17 +57,31 @@ class Ending:
             self.result.cancel()
             if self.hint:
                 self.say(self.hint)
-            return
+        elif job := self._found(self.find):
+            self._cancel(job)
+
+    def _found(self, find: Callable[[], FlinkJob]) -> FlinkJob | None:
         try:
-            self.find().cancel()
+            return find()
         except JobError as error:
-            self.result.cancel()
-            self.say(f"{error.message}; unless it has ended, cancel it there")
+            self._leave(error)
+            return None
+
+    def _leave(self, error: JobError) -> None:
+        """To the job server, for Flink does not end it."""
+        self.result.cancel()
+        self.say(f"{error.message}; unless it has ended, cancel it there")
+
+    def _cancel(self, job: FlinkJob) -> None:
+        try:
+            job.cancel()
+        except JobError as error:
+            self._leave(error)
             return
         # Flink's answer comes before the end; the job server hears of that.
-        deadline = time.monotonic() + _LIMIT_SECONDS
+        deadline = time.monotonic() + LIMIT_SECONDS
         while not PipelineState.is_terminal(self.result.state):
             if time.monotonic() > deadline:
-                self.say(f"it has not ended within `{_LIMIT_SECONDS:g}` s; look at Flink's page")
+                self.say(f"it has not ended within `{LIMIT_SECONDS:g}` s; look at Flink's page")
                 return
             time.sleep(_POLL_SECONDS)

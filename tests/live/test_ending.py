@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import NoReturn
 
 import pytest
@@ -18,6 +19,7 @@ from pipeline.local.flink import LocalFlink
 from pipeline.local.flink_job import FlinkJob
 from pipeline.local.kafka import LocalKafka
 from pipeline.local.worker_pool import WorkerPool
+from pipeline.runners import ending as ending_of_jobs
 from pipeline.runners.ending import Ending
 from transforms.errors import RunnerRefused
 
@@ -83,12 +85,33 @@ def test_a_job_whose_flink_is_not_known_is_left_to_the_job_server(counting: Coun
     ]
 
 
-def test_a_job_that_flink_does_not_list_is_said(counting: Counting) -> None:
+@pytest.mark.parametrize("savepoints", ["", "file:///nowhere"])
+def test_a_job_that_flink_does_not_list_is_looked_for_once_and_said(counting: Counting, savepoints: str) -> None:
+    looks = 0
+
     def find() -> NoReturn:
+        nonlocal looks
+        looks += 1
         raise RunnerRefused("no job `a` came up in `10` s; check `--job_name`")
 
-    counting.ending(find).cancel()
-    assert counting.said == ["no job `a` came up in `10` s; check `--job_name`; unless it has ended, cancel it there"]
+    ending = counting.ending(find)
+    if savepoints:
+        ending.stop(savepoints)
+    else:
+        ending.cancel()
+    assert looks == 1
+    assert counting.said[-1] == "no job `a` came up in `10` s; check `--job_name`; unless it has ended, cancel it there"
+    assert counting.result.state == "CANCELLED"
+
+
+def test_a_job_whose_end_nobody_hears_of_is_not_waited_for_for_ever(
+    counting: Counting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ending_of_jobs, "LIMIT_SECONDS", 0.5)
+    deaf = SimpleNamespace(state="RUNNING")
+    Ending(deaf, lambda: counting.job, counting.said.append).cancel()
+    counting.wait_for("CANCELED")
+    assert counting.said == ["it has not ended within `0.5` s; look at Flink's page"]
 
 
 @pytest.mark.broker

@@ -1,7 +1,9 @@
+import os
 import re
 import zipfile
 from pathlib import Path
 
+import psutil
 import pytest
 from live import flink_jobs
 from live.flink_servers import flink_cluster, flink_jars, job_server, prism, worker_pool
@@ -26,6 +28,13 @@ LOOPBACK = "--environment_type=LOOPBACK"
 def test_a_job_runs_inside_the_job_server(job_server: LocalJobServer, tmp_path: Path):
     flink_jobs.square(tmp_path / "out", job_server.endpoint, LOOPBACK)
     assert sorted(flink_jobs.lines(tmp_path / "out")) == [0, 1, 4, 9]
+
+
+@pytest.mark.flink
+def test_the_memory_of_rocksdb_comes_from_few_arenas(job_server: LocalJobServer):
+    mine = psutil.Process().children(recursive=True)
+    [java] = [one for one in mine if one.name() == "java" and flink_settings.JOB_SERVER in one.cmdline()]
+    assert java.environ()["MALLOC_ARENA_MAX"] == os.environ.get("MALLOC_ARENA_MAX", "2")
 
 
 @pytest.mark.flink

@@ -59,8 +59,14 @@ def test_state_is_kept_in_files_below_home():
     assert places["state.savepoints.dir"] == "file:///a%20b/savepoints"
 
 
-def test_the_last_java_option_is_the_callers(tmp_path):
+def test_the_last_java_option_is_the_callers(tmp_path, monkeypatch):
+    monkeypatch.delenv("MALLOC_ARENA_MAX", raising=False)
     command = flink_settings.java_command(Path("java"), 512, tmp_path, ["-Xmx4g"])
-    assert command[:2] == ("java", "-Xmx512m")
+    assert command[:4] == ("env", "MALLOC_ARENA_MAX=2", "java", "-Xmx512m")
     assert command[-1] == "-Xmx4g"
     assert (tmp_path / "tmp").is_dir()
+
+
+def test_who_has_chosen_the_number_of_arenas_keeps_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("MALLOC_ARENA_MAX", "1")
+    assert flink_settings.java_command(Path("java"), 512, tmp_path, [])[1] == "MALLOC_ARENA_MAX=1"
