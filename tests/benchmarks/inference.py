@@ -1,6 +1,7 @@
 """Find duplicate and Caption image with the engine, beside Beam's RunInference with stock `generate()`.
 
-    python -m tests.benchmarks.inference [--uploads 800] [--copies 0.3] [--pairs 5] [--natural] [--fingerprints]
+    python -m tests.benchmarks.inference [--uploads 800] [--copies 0.3] [--pairs 5] [--slots 64] [--natural]
+                                        [--fingerprints]
 
 The same pictures (PNGs of rendered products, 64 to 96 pixels) with the tiny model, both on the embedded runner, in turn
 in one process: CPU time, the median of alternating pairs. RunInference batches 8 to 32 elements and gets the same
@@ -218,11 +219,11 @@ def timed(run: Any, *arguments: Any) -> float:
     return spent
 
 
-def main(uploads: int, copies: float, pairs: int, natural: bool, fingerprints: bool) -> None:
+def main(uploads: int, copies: float, pairs: int, natural: bool, fingerprints: bool, slots: int) -> None:
     """Print one JSON line."""
     logging.disable(logging.CRITICAL)
     torch.set_num_threads(1)
-    options = CaptionerOptions("engine" if natural else "tests.benchmarks.inference:forced", slots=32)
+    options = CaptionerOptions("engine" if natural else "tests.benchmarks.inference:forced", slots=slots)
     checkpoint = load_checkpoint(options)
     GIVEN.update(reference=Reference(checkpoint), checkpoint=checkpoint, options=options, natural=natural)
     captioner_for(options)
@@ -240,6 +241,7 @@ def main(uploads: int, copies: float, pairs: int, natural: bool, fingerprints: b
         "copies": copies,
         "answer_tokens": "natural" if natural else f"{LENGTHS[0]} to {LENGTHS[1]}",
         "fingerprints": fingerprints,
+        "slots": slots,
         "retries": counted.get("retries", 0),
         "reused": round(1 - counted["generations"] / uploads / pairs, 2),
         "vision_passes_per_run": (counters.pictures - passes) / pairs,
@@ -256,10 +258,13 @@ if __name__ == "__main__":
     parser.add_argument("--uploads", type=int, default=800)
     parser.add_argument("--copies", type=float, default=0.0)
     parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument(
+        "--slots", type=int, default=32, help="of the engine (default 32, as many as RunInference batches)"
+    )
     parser.add_argument("--natural", action="store_true", help="answers end where the model ends them")
     parser.add_argument("--fingerprints", action="store_true", help="ours computes them within the time that counts")
     options = parser.parse_args()
     # What runs in a pipeline must be found by name: in the module that was started it would be copied.
     from tests.benchmarks import inference
 
-    inference.main(options.uploads, options.copies, options.pairs, options.natural, options.fingerprints)
+    inference.main(options.uploads, options.copies, options.pairs, options.natural, options.fingerprints, options.slots)

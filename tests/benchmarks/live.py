@@ -24,6 +24,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -287,9 +288,8 @@ def _watch(job: Job, output: Output, feeder: Any, total: int, options: argparse.
     }
 
 
-if __name__ == "__main__":
-    for number in (signal.SIGINT, signal.SIGTERM):  # a shell's background ignores the one; the other cleans nothing up
-        signal.signal(number, signal.default_int_handler)
+def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
+    """The options; those of the command line by default."""
     parser = argparse.ArgumentParser(description="The live job at a steady rate")
     parser.add_argument("--rate", type=float, default=120)
     parser.add_argument("--seconds", type=float, default=60)
@@ -304,4 +304,10 @@ if __name__ == "__main__":
     parser.add_argument("--profile", action="store_true")
     parser.add_argument("--overload", action="store_true", help="end with the feed: more is offered than can be done")
     parser.add_argument("beam", nargs="*", help="after --: options for Beam")
-    main(parser.parse_args())
+    return parser.parse_args(words)
+
+
+if __name__ == "__main__":
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell's background ignores the one; the other cleans nothing up
+        signal.signal(number, signal.default_int_handler)
+    main(parse())

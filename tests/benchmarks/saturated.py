@@ -25,7 +25,7 @@ from kafka import KafkaProducer
 
 from pipeline.local.kafka import LocalKafka
 from schemas.codec import Encoder
-from tests.benchmarks.live import NAMES, PARTITIONS, Job, Output
+from tests.benchmarks.live import NAMES, PARTITIONS, Job, Output, parse
 from tests.benchmarks.pipeline import photo
 from transforms.captioner.api import CaptionerOptions, CaptionRequest
 from transforms.captioner.process.captioner import ProcessCaptioner
@@ -80,9 +80,7 @@ def in_the_job(pictures: Sequence[bytes], slots: int) -> tuple[float, float]:
             key = f"i{number}".encode()
             client.send("uploads", key=key, value=encoder.encode(upload), partition=number % PARTITIONS)
         client.flush()
-        options = argparse.Namespace(
-            profile=False, runner="flink", parallelism=1, captioner=MODEL, model="tiny", slots=slots, beam=[]
-        )
+        options = parse(["--captioner", MODEL, "--model", "tiny", "--slots", str(slots)])
         job, output = Job(servers, Path(folder), options, "--own-process"), Output(servers)
         try:
             process: psutil.Process | None = None
