@@ -6,6 +6,8 @@ believe neither. Chosen and measured on 11,188 photos.
 
 from __future__ import annotations
 
+import math
+
 import imagehash
 import numpy as np
 from numpy.typing import NDArray
@@ -100,17 +102,20 @@ def hash_distance(a: Fingerprint, b: Fingerprint) -> int:
 
 def colour_distance(a: Fingerprint, b: Fingerprint) -> float:
     """CIE76 dE (Euclidean distance in Lab) of the two thumbnails' worst cell; 2.3 is just noticeable."""
-    return _worst_cell(a, b, 0)
+    return colour_distances(a, b)[0]
 
 
 def chroma_distance(a: Fingerprint, b: Fingerprint) -> float:
     """Euclidean distance in a and b, without lightness, of the two thumbnails' worst cell."""
-    return _worst_cell(a, b, 1)
+    return colour_distances(a, b)[1]
 
 
-def _worst_cell(a: Fingerprint, b: Fingerprint, first: int) -> float:
-    ours, theirs = (np.frombuffer(mark.lab, np.int8).reshape(-1, 3)[:, first:].astype(np.int32) for mark in (a, b))
-    return float(np.sqrt(((ours - theirs) ** 2).sum(axis=1).max()))
+def colour_distances(a: Fingerprint, b: Fingerprint) -> tuple[float, float]:
+    """`colour_distance` and `chroma_distance`."""
+    ours, theirs = (np.frombuffer(mark.lab, np.int8).astype(np.int32) for mark in (a, b))
+    lightness, green_red, blue_yellow = (np.square(ours - theirs)).reshape(-1, 3).T
+    chroma = green_red + blue_yellow
+    return math.sqrt((lightness + chroma).max()), math.sqrt(chroma.max())
 
 
 def fingerprint_picture(inspected: Inspected) -> Candidate:

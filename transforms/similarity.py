@@ -15,7 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from transforms.errors import ConfigInvalid
-from transforms.fingerprint import chroma_distance, colour_distance, hash_distance
+from transforms.fingerprint import colour_distances, hash_distance
 from transforms.values import Fingerprint, Task, Upload
 
 CATEGORY = "@category"
@@ -62,7 +62,8 @@ class SimilarityRule:
         )
 
     def _same_colours(self, a: Fingerprint, b: Fingerprint) -> bool:
-        return colour_distance(a, b) <= self.max_colour_distance and chroma_distance(a, b) <= self.max_chroma_distance
+        colour, chroma = colour_distances(a, b)
+        return colour <= self.max_colour_distance and chroma <= self.max_chroma_distance
 
     def veto_key(self, upload: Upload) -> str:
         """The upload's veto attributes as one string, for `vetoed`."""

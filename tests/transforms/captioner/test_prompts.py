@@ -1,8 +1,11 @@
+import sys
+import unicodedata
+
 import pytest
 
 from transforms.captioner.api import Form
 from transforms.captioner.prompts import Library
-from transforms.captioner.prompts.template import fill, single_line
+from transforms.captioner.prompts.template import fill, general, single_line
 from transforms.errors import ConfigInvalid, UnsupportedLanguage, UnsupportedTask
 from transforms.values import ModerationVerdict, Reason
 
@@ -184,6 +187,18 @@ def test_the_attributes_block_is_sorted_and_bounded():
 def test_values_are_harmless(value, expected):
     assert single_line(value, 200) == expected
     assert fill("{title}", "en", {"title": value, "brand": "B"}, None) == (expected and f"«{expected}»")
+
+
+def test_a_value_that_can_be_printed_has_no_character_to_drop():
+    """`single_line` looks at single characters only where one cannot be printed."""
+    others = [c for c in map(chr, range(sys.maxunicode + 1)) if not c.isspace()]
+    assert [c for c in others if c.isprintable() == (unicodedata.category(c)[0] == "C")] == []
+
+
+def test_what_a_prompt_says_of_no_upload_is_known_from_then_on():
+    template = "Describe.\n{colour}\n{attributes}\nSay {words} words."
+    assert general(template, "en") == fill(template, "en", {}, None) == "Describe.\nSay  words."
+    assert fill(template, "en", {"colour": "red"}, None) != general(template, "en")
 
 
 @pytest.mark.parametrize(

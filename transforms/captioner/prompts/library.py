@@ -91,7 +91,7 @@ class Library:
             prompt_version=prompt.version or self.version,
             system=prompt.system,
             max_new_tokens=prompt.max_new_tokens,
-            is_general=text == template.fill(prompt.text, prompt.language, {}, None),
+            is_general=text == template.general(prompt.text, prompt.language),
             form=prompt.form,
         )
 

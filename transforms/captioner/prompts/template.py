@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from string import Formatter
 
@@ -66,8 +66,20 @@ def fill(template: str, language: str, attributes: Mapping[str, str], question: 
             values[name] = _block(language, attributes)
         else:
             values[name] = quote(attributes.get(name, ""), language, VALUE_CHARS)
-    lines = (_fill_line(line, values) for line in template.splitlines())
+    lines = (_fill_line(pieces, values) for pieces in _lines(template))
     return "\n".join(line for line in lines if line is not None).strip()
+
+
+@lru_cache(maxsize=512)
+def general(template: str, language: str) -> str:
+    """Fill a checked template for an upload of which nothing enters it."""
+    return fill(template, language, {}, None)
+
+
+@lru_cache(maxsize=512)
+def _lines(template: str) -> tuple[tuple[tuple[str, str | None], ...], ...]:
+    """Of each line the pieces: text, and the placeholder behind it."""
+    return tuple(tuple((text, name) for text, name, _, _ in _FORMATTER.parse(line)) for line in template.splitlines())
 
 
 def quote(value: str, language: str, cap: int) -> str:
@@ -87,8 +99,9 @@ def single_line(value: str, cap: int) -> str:
     """Drop quotes, line breaks, control, invisible and unassigned characters, then cut to ``cap``."""
     # Cut roughly first: an event may hold a megabyte, and every character is looked at.
     spaced = " ".join(value[: cap * 8].translate(_QUOTES).split())
-    visible = (c for c in spaced if c in _JOINERS or unicodedata.category(c)[0] != "C")
-    return "".join(visible).strip()[:cap].rstrip()
+    if not spaced.isprintable():  # without other white space those are just the categories that begin with C
+        spaced = "".join(c for c in spaced if c in _JOINERS or unicodedata.category(c)[0] != "C")
+    return spaced.strip()[:cap].rstrip()
 
 
 def _block(language: str, attributes: Mapping[str, str]) -> str:
@@ -103,10 +116,10 @@ def _block(language: str, attributes: Mapping[str, str]) -> str:
     return "\n".join(lines)
 
 
-def _fill_line(line: str, values: Mapping[str, str]) -> str | None:
+def _fill_line(pieces: Sequence[tuple[str, str | None]], values: Mapping[str, str]) -> str | None:
     """Return the filled line, or None when it was only placeholders and all of them are empty."""
     filled, placeholders = [], False
-    for literal, name, _, _ in _FORMATTER.parse(line):
+    for literal, name in pieces:
         filled.append(literal)
         if name is not None:
             placeholders = True
