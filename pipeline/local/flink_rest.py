@@ -67,8 +67,16 @@ def _reason(answer: Any) -> str:
 
 
 def cause(stack_trace: str) -> str:
-    """Find the innermost cause of a Java stack trace, in one line."""
+    """Find the innermost cause of a Java stack trace, in one line; of a Python worker's trace in it, its exception."""
+    if said := _python_cause(stack_trace):
+        return said
     lines = [line.strip() for line in stack_trace.splitlines() if line.strip()]
     causes = [line.removeprefix("Caused by: ") for line in lines if line.startswith("Caused by: ")]
     exceptions = [line for line in lines if re.match(r"[\w.$]+(Exception|Error)\b", line)]
     return (causes or exceptions[:1] or lines[:1] or ["no reason given"])[-1]
+
+
+def _python_cause(stack_trace: str) -> str:
+    """What a Python worker raised last; empty where none did. It is the first line behind the indented ones."""
+    _, trace, behind = stack_trace.rpartition("Traceback (most recent call last):\n")
+    return next((line.strip() for line in behind.splitlines() if trace and line[:1].strip()), "")

@@ -122,6 +122,17 @@ def test_failures_are_the_innermost_causes(flink, job):
             "org.x.NoJobException: 7",
         ),
         ("a.Exception: 1\nCaused by: b.Exception: 2\nCaused by: c.Error: 3\n\tat x", "c.Error: 3"),
+        (
+            "java.lang.RuntimeException: outer\n\tat a.B\n"
+            "Caused by: java.lang.RuntimeException: Error received from SDK harness for instruction 22: Traceback (most recent call last):\n"
+            '  File "a.py", line 7, in read\n    raise ValueError(1)\nValueError: 1\n\n'
+            "During handling of the above exception, another exception occurred:\n\n"
+            "Traceback (most recent call last):\n"
+            '  File "b.py", line 9, in look\n    raise fault\n'
+            "transforms.errors.OutputStalled: `40` uploads are owed\nlook: there\n\n\tat org.apache.beam.X(X.java:1)\n",
+            "transforms.errors.OutputStalled: `40` uploads are owed",
+        ),
+        ("Traceback (most recent call last):\n  File", "Traceback (most recent call last):"),
         ("Not found", "Not found"),
         ("", "no reason given"),
     ],
