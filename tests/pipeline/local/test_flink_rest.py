@@ -124,7 +124,8 @@ def test_failures_are_the_innermost_causes(flink, job):
         ("a.Exception: 1\nCaused by: b.Exception: 2\nCaused by: c.Error: 3\n\tat x", "c.Error: 3"),
         (
             "java.lang.RuntimeException: outer\n\tat a.B\n"
-            "Caused by: java.lang.RuntimeException: Error received from SDK harness for instruction 22: Traceback (most recent call last):\n"
+            "Caused by: java.lang.RuntimeException: Error received from SDK harness for instruction 22: "
+            "Traceback (most recent call last):\n"
             '  File "a.py", line 7, in read\n    raise ValueError(1)\nValueError: 1\n\n'
             "During handling of the above exception, another exception occurred:\n\n"
             "Traceback (most recent call last):\n"
