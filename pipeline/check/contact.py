@@ -18,7 +18,7 @@ _READ_SECONDS = 2.0
 class Contact:
     """``with Contact(options) as brokers:`` it asks at once; `client` waits for the answer.
 
-    A silent broker takes its whole time, and to load Beam takes as long: one after the other a check would take both.
+    A silent broker takes its whole time, and to load the rest takes seconds: one after the other it would be both.
     """
 
     def __init__(self, kafka: KafkaOptions) -> None:

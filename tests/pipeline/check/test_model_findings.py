@@ -1,6 +1,7 @@
 """Checkpoints that are whole, damaged or elsewhere; nothing here needs torch but what is marked so."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -118,9 +119,8 @@ def test_a_process_that_is_late_is_ended() -> None:
         found = lines(probe.findings(0.01))
         assert probe._process is not None
         assert probe._process.poll() is not None
-    assert found[-1].startswith(
-        "warn weights: shapes and room were not looked at: PyTorch and transformers need over `"
-    )
+    said = "shapes and room were not looked at: PyTorch and transformers need over `[0-9]` s to load here"
+    assert re.match(f"warn weights: {said} -> nothing; the job looks", found[-1])
 
 
 def test_no_process_is_started_where_no_checkpoint_is_loaded() -> None:
