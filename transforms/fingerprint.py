@@ -7,6 +7,7 @@ believe neither. Chosen and measured on 11,188 photos.
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import imagehash
 import numpy as np
@@ -112,7 +113,13 @@ def chroma_distance(a: Fingerprint, b: Fingerprint) -> float:
 
 def colour_distances(a: Fingerprint, b: Fingerprint) -> tuple[float, float]:
     """`colour_distance` and `chroma_distance`."""
-    ours, theirs = (np.frombuffer(mark.lab, np.int8).astype(np.int32) for mark in (a, b))
+    return _lab_distances(a.lab, b.lab)
+
+
+@lru_cache(maxsize=1024)
+def _lab_distances(lab: bytes, other: bytes) -> tuple[float, float]:
+    """Kept: a duplicate is compared with the same pictures by the index, for each text and for its record."""
+    ours, theirs = (np.frombuffer(one, np.int8).astype(np.int32) for one in (lab, other))
     lightness, green_red, blue_yellow = (np.square(ours - theirs)).reshape(-1, 3).T
     chroma = green_red + blue_yellow
     return math.sqrt((lightness + chroma).max()), math.sqrt(chroma.max())

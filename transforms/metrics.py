@@ -15,7 +15,8 @@ NAMESPACE = "captionstream"
 
 def count(name: str, by: int = 1, *labels: str) -> None:
     """Add to a counter. Names are low-cardinality: never an image id. Labels are the tally's only."""
-    _counter(name).inc(by)
+    if by:
+        _counter(name).inc(by)
     process.add(name, by, *labels)
 
 

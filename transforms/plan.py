@@ -22,6 +22,8 @@ class Question:
     prompt: RenderedPrompt
     reuse_key: str
     """Hex sha256: an answer is reused only under an equal key."""
+    prompt_sha256: str
+    """The prompt's digest."""
 
 
 class Planner:
@@ -38,8 +40,9 @@ class Planner:
         questions = []
         for language in upload.languages:
             prompt = self._library.render(upload.category, upload.task.value, language, attributes, upload.question)
-            parts = (prompt.digest(), prompt.language, *self._maker)
-            questions.append(Question(prompt, hashlib.sha256("\x1f".join(parts).encode()).hexdigest()))
+            digest = prompt.digest()
+            parts = (digest, prompt.language, *self._maker)
+            questions.append(Question(prompt, hashlib.sha256("\x1f".join(parts).encode()).hexdigest(), digest))
         return tuple(questions)
 
 

@@ -17,7 +17,6 @@ from typing import Any
 
 from tests.data.samples import assignment, candidate, fingerprint
 from transforms.captioner.api import CaptionerInfo, CaptionRequest, Completion, Generation
-from transforms.captioner.fake import fake_text
 from transforms.captioner.prompts import Library
 from transforms.coders import AvroCoder
 from transforms.desk import Desk, DeskOptions
@@ -30,15 +29,22 @@ from transforms.values import Candidate, GroupState, Role
 _STATE, _WAITING = AvroCoder(GroupState), AvroCoder(Candidate)
 
 
+_TEXTS = {
+    "zh-Hans": "这是一张清晰的商品图片,一件浅色的棉质衬衫平铺在木桌上,编号是 {number}。",
+    "en": "A clear product photo of a light cotton shirt, laid flat on a wooden table, number {number}.",
+}
+
+
 class Instant:
-    """Answers before it is asked."""
+    """Answers before it is asked, and costs next to nothing: it is not what is measured."""
 
     info = CaptionerInfo("instant", "1", 64)
 
     def submit(self, request: CaptionRequest) -> Future[Generation]:
         """A settled future."""
         future: Future[Generation] = Future()
-        texts = (fake_text(request, prompt) for prompt in request.prompts)
+        number = int.from_bytes(request.image[:4], "big")
+        texts = (_TEXTS[prompt.language].format(number=number) for prompt in request.prompts)
         future.set_result(Generation(tuple(Completion(text, "stop", 90, 20) for text in texts), 1))
         return future
 

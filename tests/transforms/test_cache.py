@@ -28,7 +28,7 @@ LIMIT = 1.0
 """Seconds: a loaded machine may be slow, the server is not."""
 TEXT = samples.text("A red mug.", of=LEADER)
 SHA = LEADER.picture.sha256
-ASKED = Question(RenderedPrompt("Describe.", "en", "p", "1"), TEXT.reuse_key)
+ASKED = Question(RenderedPrompt("Describe.", "en", "p", "1"), TEXT.reuse_key, TEXT.prompt_sha256)
 GENERAL = replace(ASKED, prompt=replace(ASKED.prompt, is_general=True))
 
 

@@ -14,8 +14,8 @@ from transforms.similarity import SimilarityRule
 from transforms.values import Candidate, Task
 
 RULE = SimilarityRule()
-EN = Question(RenderedPrompt("Describe.", "en", "p", "1"), "key-en")
-ZH = Question(RenderedPrompt("描述。", "zh-Hans", "p", "1"), "key-zh")
+EN = Question(RenderedPrompt("Describe.", "en", "p", "1"), "key-en", "sha-en")
+ZH = Question(RenderedPrompt("描述。", "zh-Hans", "p", "1"), "key-zh", "sha-zh")
 A = candidate("a", mark=fingerprint(0))
 NEAR = candidate("near", mark=fingerprint(0b11), offset=1)
 FAR = candidate("far", mark=fingerprint(0xFFFF), offset=2)
