@@ -13,8 +13,9 @@ from pipeline.report.letters import failed_at, header
 from transforms.answer import DISAGREES
 from transforms.dead_letter import CONNECT
 from transforms.decode import milliseconds
+from transforms.errors import AnswerRefused
 from transforms.origin import Origin
-from transforms.values import KafkaRecord
+from transforms.values import KafkaRecord, ModerationVerdict
 
 T = TypeVar("T")
 
@@ -73,6 +74,11 @@ class ShownLetter:
     message: str
     failed_ms: int
 
+    @property
+    def is_veiled(self) -> bool:
+        """Whether its picture is shown on demand only: the model did not want to speak of it."""
+        return self.code == AnswerRefused.code
+
 
 @dataclass(slots=True)
 class Group:
@@ -120,10 +126,14 @@ class Samples:
         self._letters: dict[str, Newest[ShownLetter]] = {}
         self._groups: collections.OrderedDict[str, Group] = collections.OrderedDict()
         self._recent: collections.OrderedDict[str, Shown] = collections.OrderedDict()
+        self._unsafe: set[str] = set()
+        """Contents that were judged sensitive or a violation, by sha256: a hundred bytes each."""
 
     def add_caption(self, value: dict[str, Any]) -> None:
         """Look at a caption record, decoded."""
         one = shown(value)
+        if value["moderation_verdict"] in (ModerationVerdict.SENSITIVE, ModerationVerdict.VIOLATION):
+            self._unsafe.add(one.sha256)
         self.newest.add(one.captioned_ms, one)
         if any(text.verdict in ("REDACTED", "FALLBACK") for text in one.texts):
             self.reviewed.add(one.captioned_ms, one)
@@ -155,6 +165,10 @@ class Samples:
     def leader(self, image_id: str) -> Shown | None:
         """The caption of this image, if it was kept."""
         return self._recent.get(image_id)
+
+    def is_veiled(self, one: Shown) -> bool:
+        """Whether the picture is shown on demand only: this caption, or another of the same bytes, judges it so."""
+        return one.sha256 in self._unsafe
 
     def letters(self) -> list[ShownLetter]:
         """A few of every code, by code."""

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
+from transforms.captioner.endpoint import check_endpoint
 from transforms.errors import ConfigInvalid
 from transforms.references import check_reference
 
@@ -221,6 +222,8 @@ class CaptionerOptions:
     def __post_init__(self) -> None:
         """Raise `ConfigInvalid` naming the option that mends it."""
         check_reference(self.api_key, "--api-key")
+        if self.kind == "vllm":
+            check_endpoint(self.endpoint)
         if self.kind not in KINDS and not re.fullmatch(r"[\w.]+:\w+", self.kind):
             raise ConfigInvalid(
                 f"captioner `{self.kind}` does not exist; --captioner takes {', '.join(KINDS)} or MODULE:FUNCTION"

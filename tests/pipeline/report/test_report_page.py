@@ -15,7 +15,7 @@ from pipeline.report.html import write_report
 from pipeline.report.pictures import Pictures, Thumbnail
 from pipeline.report.samples import GROUPS, LETTERS_PER_CODE, MEMBERS, NEWEST, Shown, ShownLetter
 from pipeline.report.thumbnail import jpeg_uri
-from transforms.errors import ImageCorrupt, ImageMissing, ImageUnreadable
+from transforms.errors import AnswerRefused, ImageCorrupt, ImageMissing, ImageUnreadable
 from transforms.origin import Origin
 from transforms.values import Moderation, ModerationVerdict, Reason, Task
 
@@ -195,6 +195,28 @@ def test_cards_say_what_a_task_says_besides(tmp_path: Path) -> None:
     assert "VIOLATION (WEAPON): A long knife." in said
     assert "A mug. [mug, red]" in said
     assert "A hat. (alt: Straw hat)" in said
+
+
+def test_pictures_that_were_judged_are_veiled(tmp_path: Path) -> None:
+    world = World()
+    for offset, verdict in enumerate(ModerationVerdict):
+        moderation = Moderation(verdict, (), ())
+        content = verdict.encode()
+        world.caption(verdict, offset, content=content, changes={"moderation": moderation}, task=Task.MODERATE)
+        world.caption(f"{verdict} described", 10 + offset, content=content)
+    world.letter("refused", AnswerRefused("the model refused to answer"), 20)
+    world.letter("corrupt", ImageCorrupt("`JPEG` ends early"), 21)
+    html = page_of(world, tmp_path / "page.html")
+    alts = {str(image["alt"]) for image in Page(html).all("img")}
+    veiled = set(re.findall(r'<span class="veil" tabindex="0"[^>]*><img src="[^"]*" alt="([^"]*)"', html))
+    assert veiled == {f"Picture of {one}, judged not safe" for one in alts_of("SENSITIVE", "VIOLATION")}
+    assert alts - veiled == {f"Picture of {one}" for one in alts_of("SAFE")}
+    letters = {letter.code: letter.is_veiled for letter in gathered(world).samples.letters()}
+    assert letters == {"answer_refused": True, "image_corrupt": False}
+
+
+def alts_of(*verdicts: str) -> list[str]:
+    return [name for verdict in verdicts for name in (verdict, f"{verdict} described")]
 
 
 def test_a_hostile_name_is_only_text(tmp_path: Path) -> None:

@@ -210,7 +210,7 @@ def test_a_key_is_sent_and_never_told(monkeypatch: pytest.MonkeyPatch) -> None:
             VllmCaptioner(CaptionerOptions("vllm", **given, api_key="env:CHAT_KEY"))
     assert "hunter" not in str(raised.value)
     with pytest.raises(ConfigInvalid, match="--api-key takes a reference"):
-        CaptionerOptions("vllm", api_key="hunter2")
+        CaptionerOptions("vllm", **given, api_key="hunter2")
 
 
 @pytest.mark.parametrize("key", ["hunter2\r\nX-Evil: 1", "hunter2\n", " hunter2", "häunter2", "hunter2\x00"])
@@ -261,11 +261,12 @@ def test_a_server_without_the_model_or_without_a_server(server: ChatServer) -> N
 
 
 @pytest.mark.parametrize(
-    "endpoint", ["", "host:8000", "ftp://host", "http://me:hunter2@host/v1", "http://host/v1?key=hunter2"]
+    "endpoint",
+    ["", "host:8000", "ftp://host", "http://me:hunter2@host/v1", "http://host/v1?key=hunter2", "http://host:hunter2/v1"],
 )
 def test_an_address_is_checked_and_not_told(endpoint: str) -> None:
     with pytest.raises(ConfigInvalid, match="--endpoint") as raised:
-        VllmCaptioner(CaptionerOptions("vllm", endpoint=endpoint))
+        CaptionerOptions("vllm", endpoint=endpoint)
     assert "hunter2" not in str(raised.value)
 
 
