@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import replace
 
 from transforms import tally
@@ -84,14 +85,25 @@ class Serving:
         self.out.append(Tombstone(deletion.record, deletion.image_id, deletion.merchant))
         if self.means.cache is not None:
             self.means.cache.forget(deletion.merchant, mine)
-        for request in self.group.requests:  # whose other texts go now, and were in no record yet
-            if request.case.candidate.upload.image_id == deletion.image_id:
-                self.withhold(request.case)
+        if mine:
+            for case in self._owed_to(deletion.image_id):  # whose texts go now, and were in no record yet
+                self.withhold(case)
         dropped = self.group.forget_texts_of(deletion.image_id)
         if self.group.requests:
             self.group.add_deletion(deletion)
         if dropped or self.group.requests:
             self.store.write(self.group.state())
+
+    def _owed_to(self, image_id: str) -> Iterator[Case]:
+        """What is pending of an image, and what waits."""
+        for request in self.group.requests:
+            if request.case.candidate.upload.image_id == image_id:
+                yield request.case
+        waiting = () if self.group.waiting == 0 else self.store.waiting()
+        for candidate in waiting:
+            case = self.case(candidate) if candidate.upload.image_id == image_id else None
+            if case is not None:
+                yield case
 
     def replace(self, deletion: Deletion) -> None:
         """What is still owed to earlier uploads of the image will not come out."""

@@ -8,6 +8,7 @@ from data import samples
 from data.desk_rig import COPY, LEADER, captions, only, picture, rig
 from data.samples import deletion
 
+from transforms.captioner.api import CaptionRequest, RenderedPrompt
 from transforms.values import (
     Caption,
     DeadLetter,
@@ -58,6 +59,26 @@ def test_an_answer_that_goes_with_its_image_before_the_caption_is_out_is_in_the_
         assert isinstance(out[-1], DeadLetter)
         answers = [(o.text.language, o.text.rules) for o in out if isinstance(o, Refusal)]
         assert answers.count(("zh-Hans", ("incomplete",))) == 1
+
+
+def test_an_answer_that_goes_while_its_upload_waits_for_another_is_in_the_audit() -> None:
+    def script(request: CaptionRequest, prompt: RenderedPrompt) -> str | None:
+        return "!" * 40 if prompt.language == "en" and request.sampling.greedy else None
+
+    with rig(script=script) as r:
+        r.lead(LEADER)
+        r.arrive(replace(COPY, upload=replace(COPY.upload, languages=("zh-Hans", "en"))))  # only its Chinese is asked
+        r.idle()
+        r.gate.clear()
+        assert [type(o) for o in r.poll(0.0)] == []  # the leader's English is asked for again: both wait for it
+        assert [one.upload.image_id for one in r.store.bag] == ["copy"]
+        out = r.arrive(deletion("copy", 5))
+        assert [type(o) for o in out] == [Tombstone, Refusal]
+        assert (out[1].upload.image_id, out[1].text.language, out[1].text.rules) == ("copy", "zh-Hans", ("incomplete",))
+        assert [one.upload.image_id for one in r.store.bag] == ["copy"]  # its caption is owed all the same
+        r.gate.set()
+        kinds = [(type(o), o.upload.image_id) for o in r.poll() if not isinstance(o, Tombstone)]
+        assert kinds.count((Caption, "copy")) == 1
 
 
 def test_deleted_leader_takes_its_text_along() -> None:

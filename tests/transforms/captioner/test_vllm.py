@@ -262,7 +262,14 @@ def test_a_server_without_the_model_or_without_a_server(server: ChatServer) -> N
 
 @pytest.mark.parametrize(
     "endpoint",
-    ["", "host:8000", "ftp://host", "http://me:hunter2@host/v1", "http://host/v1?key=hunter2", "http://host:hunter2/v1"],
+    [
+        "",
+        "host:8000",
+        "ftp://host",
+        "http://me:hunter2@host/v1",
+        "http://host/v1?key=hunter2",
+        "http://host:hunter2/v1",
+    ],
 )
 def test_an_address_is_checked_and_not_told(endpoint: str) -> None:
     with pytest.raises(ConfigInvalid, match="--endpoint") as raised:
