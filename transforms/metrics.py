@@ -14,7 +14,10 @@ NAMESPACE = "captionstream"
 
 
 def count(name: str, by: int = 1, *labels: str) -> None:
-    """Add to a counter. Names are low-cardinality: never an image id. Labels are the tally's only."""
+    """Add to a counter. Names are low-cardinality: never an image id. Labels are the tally's only.
+
+    A zero is the tally's only, too: most answers break no rule, and Beam's counters are dear.
+    """
     if by:
         _counter(name).inc(by)
     process.add(name, by, *labels)

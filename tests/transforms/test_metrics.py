@@ -8,6 +8,7 @@ from transforms.metrics import NAMESPACE, count, tally
 
 def _twice(element: int) -> int:
     count("test_in_a_step", 2)
+    count("test_of_nothing", 0)
     return element
 
 
@@ -20,6 +21,7 @@ def test_every_step_that_counts_has_the_counter() -> None:
     found = result.metrics().query(beam.metrics.MetricsFilter().with_namespace(NAMESPACE))["counters"]
     assert {counter.key.step: counter.result for counter in found} == {"One": 10, "Two": 10}
     assert tally()["test_in_a_step"] == 20
+    assert tally()["test_of_nothing"] == 0  # there before the first one, for who scrapes it
 
 
 def test_the_tally_loses_nothing_to_threads() -> None:
