@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 
 from transforms import tally
@@ -101,9 +102,9 @@ class Serving:
                 yield request.case
         waiting = () if self.group.waiting == 0 else self.store.waiting()
         for candidate in waiting:
-            case = self.case(candidate) if candidate.upload.image_id == image_id else None
-            if case is not None:
-                yield case
+            if candidate.upload.image_id == image_id:
+                with suppress(InputError):  # not served any more: its dead letter is sent when its turn comes
+                    yield self._planned(candidate)
 
     def replace(self, deletion: Deletion) -> None:
         """What is still owed to earlier uploads of the image will not come out."""
@@ -114,12 +115,14 @@ class Serving:
     def case(self, candidate: Candidate) -> Case | None:
         """None when the prompt library does not serve it (any more): then it is a dead letter."""
         try:
-            questions = self.means.planner.plan(candidate.upload)
+            return self._planned(candidate)
         except InputError as error:
             self.fail(candidate, error)
             return None
-        identity = event_id(candidate.upload, candidate.picture.sha256, questions)
-        return Case(candidate, questions, identity)
+
+    def _planned(self, candidate: Candidate) -> Case:
+        questions = self.means.planner.plan(candidate.upload)
+        return Case(candidate, questions, event_id(candidate.upload, candidate.picture.sha256, questions))
 
     def is_full(self) -> bool:
         """Whether no further duplicate may wait."""

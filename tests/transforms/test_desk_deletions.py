@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from data import samples
-from data.desk_rig import COPY, LEADER, captions, only, picture, rig
+from data.desk_rig import COPY, LEADER, captions, library, only, picture, rig
 from data.samples import deletion
 
 from transforms.captioner.api import CaptionRequest, RenderedPrompt
+from transforms.captioner.prompts import Library
 from transforms.values import (
     Caption,
     DeadLetter,
@@ -79,6 +80,25 @@ def test_an_answer_that_goes_while_its_upload_waits_for_another_is_in_the_audit(
         r.gate.set()
         kinds = [(type(o), o.upload.image_id) for o in r.poll() if not isinstance(o, Tombstone)]
         assert kinds.count((Caption, "copy")) == 1
+
+
+def test_who_waits_for_a_language_that_is_served_no_more_fails_once() -> None:
+    def script(request: CaptionRequest, prompt: RenderedPrompt) -> str | None:
+        return "!" * 40 if prompt.language == "en" and request.sampling.greedy else None
+
+    with rig(script=script) as r:
+        r.lead(LEADER)
+        r.arrive(replace(COPY, upload=replace(COPY.upload, languages=("zh-Hans", "en"))))
+        r.idle()
+        r.gate.clear()
+        r.poll(0.0)
+        r.prompts = Library("2", tuple(one for one in library().prompts if one.language == "en"), "test")
+        r.new_process()
+        out = r.arrive(deletion("copy", 5))
+        assert [type(o) for o in out] == [Tombstone]
+        r.gate.set()
+        failed = [o for o in out + r.poll() if isinstance(o, DeadLetter)]
+        assert [(o.record.offset, o.code) for o in failed] == [(COPY.record.offset, "unsupported_language")]
 
 
 def test_deleted_leader_takes_its_text_along() -> None:

@@ -197,6 +197,14 @@ def test_cards_say_what_a_task_says_besides(tmp_path: Path) -> None:
     assert "A hat. (alt: Straw hat)" in said
 
 
+class DrawnLetters(Drawn):
+    """Those of dead letters, too."""
+
+    def thumbnails(self, captions: Iterable[Shown], letters: Iterable[ShownLetter]) -> dict[Origin, Thumbnail]:
+        drawn = {letter.place: Thumbnail(jpeg_uri(product(letter.place.offset))) for letter in letters}
+        return super().thumbnails(captions, ()) | drawn
+
+
 def test_pictures_that_were_judged_are_veiled(tmp_path: Path) -> None:
     world = World()
     for offset, verdict in enumerate(ModerationVerdict):
@@ -206,13 +214,17 @@ def test_pictures_that_were_judged_are_veiled(tmp_path: Path) -> None:
         world.caption(f"{verdict} described", 10 + offset, content=content)
     world.letter("refused", AnswerRefused("the model refused to answer"), 20)
     world.letter("corrupt", ImageCorrupt("`JPEG` ends early"), 21)
-    html = page_of(world, tmp_path / "page.html")
+    path, found = tmp_path / "page.html", gathered(world)
+    write_report(path, report_of(found, 2.5), DrawnLetters(KafkaOptions(), ("uploads",)))
+    html = path.read_text("utf-8")
+    [refused, corrupt] = found.samples.letters()
     alts = {str(image["alt"]) for image in Page(html).all("img")}
     veiled = set(re.findall(r'<span class="veil" tabindex="0"[^>]*><img src="[^"]*" alt="([^"]*)"', html))
-    assert veiled == {f"Picture of {one}, judged not safe" for one in alts_of("SENSITIVE", "VIOLATION")}
-    assert alts - veiled == {f"Picture of {one}" for one in alts_of("SAFE")}
-    letters = {letter.code: letter.is_veiled for letter in gathered(world).samples.letters()}
-    assert letters == {"answer_refused": True, "image_corrupt": False}
+    assert veiled == {
+        *(f"Picture of {one}, judged not safe" for one in alts_of("SENSITIVE", "VIOLATION")),
+        f"Picture of {refused.source}, judged by nobody",
+    }
+    assert alts - veiled == {f"Picture of {one}" for one in (*alts_of("SAFE"), corrupt.source)}
 
 
 def alts_of(*verdicts: str) -> list[str]:

@@ -269,6 +269,9 @@ def test_a_server_without_the_model_or_without_a_server(server: ChatServer) -> N
         "http://me:hunter2@host/v1",
         "http://host/v1?key=hunter2",
         "http://host:hunter2/v1",
+        "http://host:0/v1",
+        "http://[hunter2/v1",
+        "http://host/v1#hunter2",
     ],
 )
 def test_an_address_is_checked_and_not_told(endpoint: str) -> None:
